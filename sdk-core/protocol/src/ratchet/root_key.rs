@@ -1,0 +1,31 @@
+//! The root key: turned by each DH agreement, never used for a message.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::ChainKey;
+use crate::hkdf;
+use crate::hmac_block::HmacKey;
+
+const LABEL: &[u8] = b"WhisperRatchet";
+
+/// 32 bytes, wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct RootKey([u8; 32]);
+
+impl RootKey {
+    pub(crate) const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// `KDF_RK` (Double Ratchet §3.1): mixes an agreement in, giving the next root key and a new
+    /// chain.
+    pub(crate) fn turn(&self, shared: &[u8; 32]) -> (Self, ChainKey) {
+        let okm = hkdf::derive_short::<64>(&HmacKey::new(&self.0), shared, LABEL);
+        let (root, chain) = hkdf::halves(&okm);
+        (Self(*root), ChainKey::new(*chain, 0))
+    }
+}

@@ -1,0 +1,480 @@
+//! A session: everything shared with one device of a peer, owned and stored by the caller.
+//!
+//! A [`Session`] holds one current state and a list of archived ones, newest first, because two
+//! parties may start at the same moment, reinstall, or restore, and messages of an older start may
+//! still be under way (Signal, "The Sesame Algorithm", §3). The rules of choice:
+//!
+//! - sending always uses the current state;
+//! - a message of an established session is tried on the current state, then on the archived ones;
+//!   the one that opens it becomes current;
+//! - a pre-key message selects the state with its base key, or makes one, and is tried only there.
+//!
+//! So both sides end up on the state that last carried a message. A state set up by X3DH never takes
+//! the place of one set up by PQXDH with the same identity: what a downgrade looks like is refused.
+//!
+//! Every method either succeeds and changes the session, or fails and leaves it as it was. Encode and
+//! store it in the same transaction as what the call produced, **before** the ciphertext is sent or
+//! the message acknowledged: a ratchet step that was sent but not stored would be repeated with the
+//! same keys.
+
+mod encoding;
+mod state;
+
+pub(crate) use state::{PendingPreKey, SessionState};
+
+use core::fmt;
+use std::collections::VecDeque;
+
+use rand_core::TryCryptoRng;
+
+use crate::address::{KemPreKeyId, OneTimePreKeyId, RegistrationId, SignedPreKeyId, Timestamp};
+use crate::curve::PublicKey;
+use crate::error::{Error, KeyRole, Result};
+use crate::handshake::{self, ResponderKeys};
+use crate::identity::LocalParty;
+use crate::message::{CiphertextMessage, PreKeySignalMessage, ProtocolVersion, SignalMessage};
+use crate::pre_key::{KemPreKey, OneTimePreKey, PreKeyBundle, ReplayGuard, SignedPreKey};
+
+/// How many archived states a session keeps; the oldest is dropped first.
+pub const MAX_ARCHIVED_STATES: usize = 40;
+
+/// How many skipped messages' keys a session keeps over all its states: what one state can hold.
+/// Beyond it, archived states give theirs up, oldest first, so that a session of a peer who skips on
+/// purpose stays under 0.5 MB.
+pub const MAX_SKIPPED_KEYS_PER_SESSION: usize = 10_000;
+
+/// How long a session that was never answered may be used for sending: 30 days, in milliseconds.
+pub const MAX_UNACKNOWLEDGED_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// The shared state with one device of a peer. See the [module page](self) for the rules.
+#[derive(Default)]
+pub struct Session {
+    /// Boxed, so that moving between current and archived leaves no copies of keys behind.
+    current: Option<Box<SessionState>>,
+    archived: VecDeque<Box<SessionState>>,
+}
+
+/// The secrets a first message may need, looked up by the caller by the ids the message names.
+#[derive(Debug)]
+pub struct PreKeySecrets<'a> {
+    /// The key of [`PreKeySignalMessage::signed_pre_key_id`].
+    pub signed_pre_key: Option<&'a SignedPreKey>,
+    /// The key of [`PreKeySignalMessage::one_time_pre_key_id`].
+    pub one_time_pre_key: Option<&'a OneTimePreKey>,
+    /// The key of [`PreKeySignalMessage::kem_pre_key_id`].
+    pub kem_pre_key: Option<&'a KemPreKey>,
+    /// The device's memory of first messages.
+    pub replay_guard: &'a mut ReplayGuard,
+}
+
+/// A decrypted message and what it did.
+#[derive(Debug)]
+#[must_use = "the consumed pre-keys must be deleted with the session's new state"]
+pub struct Received {
+    /// The plaintext, exactly as it was encrypted.
+    pub plaintext: Vec<u8>,
+    /// The identity that owns the session it came by: the sender, whatever the envelope says.
+    pub identity_key: PublicKey,
+    /// Set when the message started a new session. Delete the one-time keys in the transaction that
+    /// stores the session and the replay guard.
+    pub consumed: Option<ConsumedPreKeys>,
+}
+
+/// The pre-keys a first message was opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumedPreKeys {
+    /// Delete this one.
+    pub one_time_pre_key: Option<OneTimePreKeyId>,
+    /// Keep this one until it is retired.
+    pub signed_pre_key: SignedPreKeyId,
+    /// Delete this one, unless it is the last resort.
+    pub kem_pre_key: Option<KemPreKeyId>,
+}
+
+impl Session {
+    /// A session with no state yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            current: None,
+            archived: VecDeque::new(),
+        }
+    }
+
+    /// Starts a new state from a pre-key bundle and makes it current. Check the bundle's identity
+    /// key against the one you know before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSignature`] or [`Error::InvalidKey`] name the bundle's bad part,
+    /// [`Error::Downgrade`] if it has no KEM pre-key although this identity used one before,
+    /// [`Error::Randomness`] if `rng` fails.
+    pub fn initiate(
+        &mut self,
+        local: LocalParty<'_>,
+        bundle: &PreKeyBundle,
+        now: Timestamp,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<()> {
+        let version = match bundle.kem_pre_key {
+            Some(_) => ProtocolVersion::V4,
+            None => ProtocolVersion::V3,
+        };
+        self.refuse_downgrade(version, &bundle.identity_key)?;
+        let initiated = handshake::initiate(local.identity, bundle, rng)?;
+        self.make_current(Box::new(SessionState {
+            version: initiated.version,
+            local_identity: *local.identity.public_key(),
+            remote_identity: bundle.identity_key,
+            local_registration_id: local.registration_id,
+            remote_registration_id: bundle.registration_id,
+            base_key: initiated.base_key,
+            pending: Some(PendingPreKey {
+                one_time_pre_key_id: bundle.one_time_pre_key.map(|key| key.id),
+                signed_pre_key_id: bundle.signed_pre_key.id,
+                kem: initiated.kem,
+                created: now,
+            }),
+            ratchet: initiated.ratchet,
+        }));
+        Ok(())
+    }
+
+    /// Encrypts for the peer; the result is a pre-key message until the peer's first answer.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] if there is no current state, [`Error::StaleSession`] if it was never
+    /// answered and is older than 30 days, [`Error::ChainExhausted`] after 2³² messages without an
+    /// answer.
+    pub fn encrypt(&mut self, plaintext: &[u8], now: Timestamp) -> Result<CiphertextMessage> {
+        let state = self.current.as_mut().ok_or(Error::NoSession)?;
+        if !state.is_fresh(now) {
+            return Err(Error::StaleSession);
+        }
+        state.encrypt(plaintext)
+    }
+
+    /// Decrypts a message of an established session.
+    ///
+    /// # Errors
+    /// [`Error::NoSession`] if there is no state at all, [`Error::DuplicateMessage`] for a repeat,
+    /// [`Error::TooFarAhead`], otherwise what the current state found wrong
+    /// ([`Error::InvalidMessage`]).
+    pub fn decrypt(
+        &mut self,
+        message: &SignalMessage,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Received> {
+        let mut refused = match &mut self.current {
+            None => Error::NoSession,
+            Some(state) => match state.decrypt(message, rng) {
+                Ok(plaintext) => {
+                    let identity_key = state.remote_identity;
+                    self.bound_skipped();
+                    return Ok(Received {
+                        plaintext,
+                        identity_key,
+                        consumed: None,
+                    });
+                }
+                Err(Error::DuplicateMessage) => return Err(Error::DuplicateMessage),
+                Err(error) => error,
+            },
+        };
+        for index in 0..self.archived.len() {
+            let Some(state) = self.archived.get_mut(index) else {
+                break;
+            };
+            match state.decrypt(message, rng) {
+                Ok(plaintext) => {
+                    let identity_key = state.remote_identity;
+                    self.promote(index);
+                    self.bound_skipped();
+                    return Ok(Received {
+                        plaintext,
+                        identity_key,
+                        consumed: None,
+                    });
+                }
+                Err(Error::DuplicateMessage) => return Err(Error::DuplicateMessage),
+                Err(error) if refused == Error::NoSession => refused = error,
+                Err(_) => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// Decrypts a first message, starting a new state unless its base key is already known. Check
+    /// [`PreKeySignalMessage::identity_key`] against the one you know before.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPreKey`] if a pre-key it names was not supplied, [`Error::ReplayedBaseKey`] or
+    /// [`Error::ReplayGuardFull`] by the guard, [`Error::InvalidKey`] for an unsafe base or identity
+    /// key, [`Error::UntrustedIdentity`] if a known base key comes with another identity,
+    /// [`Error::Downgrade`] for a version 3 message of an identity that used version 4, and as
+    /// [`Session::decrypt`].
+    pub fn decrypt_pre_key(
+        &mut self,
+        local: LocalParty<'_>,
+        message: &PreKeySignalMessage,
+        secrets: PreKeySecrets<'_>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Received> {
+        if let Some(position) = self.position_of(message.version(), message.base_key()) {
+            return self.decrypt_known(position, message, rng);
+        }
+        self.refuse_downgrade(message.version(), message.identity_key())?;
+        let keys = match_ids(message, &secrets)?;
+        // A used-up one-time key answers no replay; only a start that used none needs the guard.
+        let kem_is_kept = keys.kem.is_none_or(|key| key.last_resort);
+        let guarded = keys.one_time.is_none() && kem_is_kept;
+        let kem_id = message.kem_pre_key_id();
+        if guarded {
+            secrets
+                .replay_guard
+                .check(keys.signed.id, kem_id, message.base_key())?;
+        }
+        let mut state = Box::new(SessionState {
+            version: message.version(),
+            local_identity: *local.identity.public_key(),
+            remote_identity: *message.identity_key(),
+            local_registration_id: local.registration_id,
+            remote_registration_id: message.registration_id(),
+            base_key: *message.base_key(),
+            pending: None,
+            ratchet: handshake::respond(local.identity, message, &keys)?,
+        });
+        let plaintext = state.decrypt(message.message(), rng)?;
+        let consumed = ConsumedPreKeys {
+            one_time_pre_key: message.one_time_pre_key_id(),
+            signed_pre_key: keys.signed.id,
+            kem_pre_key: kem_id,
+        };
+        if guarded {
+            secrets
+                .replay_guard
+                .record(keys.signed.id, kem_id, message.base_key());
+        }
+        self.make_current(state);
+        self.bound_skipped();
+        Ok(Received {
+            plaintext,
+            identity_key: *message.identity_key(),
+            consumed: Some(consumed),
+        })
+    }
+
+    /// Opens a pre-key message of a state that exists: a repeat of the first flight, or a later part
+    /// of it.
+    fn decrypt_known(
+        &mut self,
+        position: Position,
+        message: &PreKeySignalMessage,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Received> {
+        let state = match position {
+            Position::Current => self.current.as_mut(),
+            Position::Archived(index) => self.archived.get_mut(index),
+        }
+        .ok_or(Error::NoSession)?;
+        // The identity of a pre-key message is authenticated by the handshake alone, and that was
+        // another message's.
+        if state.remote_identity != *message.identity_key() {
+            return Err(Error::UntrustedIdentity);
+        }
+        let plaintext = state.decrypt(message.message(), rng)?;
+        if let Position::Archived(index) = position {
+            self.promote(index);
+        }
+        self.bound_skipped();
+        Ok(Received {
+            plaintext,
+            identity_key: *message.identity_key(),
+            consumed: None,
+        })
+    }
+
+    /// Whether [`Session::encrypt`] would find a state to send on.
+    #[must_use]
+    pub fn can_send(&self, now: Timestamp) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|state| state.is_fresh(now))
+    }
+
+    /// Puts the current state away, so that the next message needs a new start; late messages can
+    /// still be read.
+    pub fn archive_current(&mut self) {
+        if let Some(state) = self.current.take() {
+            self.archive(state);
+        }
+    }
+
+    /// The version of the current state.
+    #[must_use]
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        self.current.as_ref().map(|state| state.version)
+    }
+
+    /// The peer's identity in the current state.
+    #[must_use]
+    pub fn remote_identity(&self) -> Option<&PublicKey> {
+        self.current.as_ref().map(|state| &state.remote_identity)
+    }
+
+    /// The peer's registration id in the current state.
+    #[must_use]
+    pub fn remote_registration_id(&self) -> Option<RegistrationId> {
+        self.current
+            .as_ref()
+            .map(|state| state.remote_registration_id)
+    }
+
+    /// Whether the peer has not answered yet: the start is "weak" (no proof that the peer holds its
+    /// one-time keys) until it does.
+    #[must_use]
+    pub fn is_unacknowledged(&self) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|state| state.pending.is_some())
+    }
+
+    /// Whether the ratchet key we show in the current state is `key`: tells whether a
+    /// [`DecryptionErrorMessage`](crate::DecryptionErrorMessage) is about the state in use.
+    #[must_use]
+    pub fn current_ratchet_key_matches(&self, key: &PublicKey) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|state| state.ratchet.ratchet_key() == key)
+    }
+
+    /// How many archived states there are.
+    #[must_use]
+    pub fn archived_len(&self) -> usize {
+        self.archived.len()
+    }
+
+    /// Rebuilds a session from states, newest first.
+    pub(crate) fn from_states(
+        current: Option<Box<SessionState>>,
+        archived: VecDeque<Box<SessionState>>,
+    ) -> Result<Self> {
+        if archived.len() > MAX_ARCHIVED_STATES {
+            return Err(Error::InvalidState);
+        }
+        Ok(Self { current, archived })
+    }
+
+    /// Once post-quantum, an identity does not go back.
+    fn refuse_downgrade(&self, version: ProtocolVersion, identity: &PublicKey) -> Result<()> {
+        let stronger =
+            |state: &SessionState| state.remote_identity == *identity && state.version > version;
+        if self.current.iter().any(|state| stronger(state))
+            || self.archived.iter().any(|state| stronger(state))
+        {
+            return Err(Error::Downgrade);
+        }
+        Ok(())
+    }
+
+    fn position_of(&self, version: ProtocolVersion, base_key: &PublicKey) -> Option<Position> {
+        let found = |state: &SessionState| state.version == version && state.base_key == *base_key;
+        if self.current.as_ref().is_some_and(|state| found(state)) {
+            return Some(Position::Current);
+        }
+        self.archived
+            .iter()
+            .position(|state| found(state))
+            .map(Position::Archived)
+    }
+
+    fn make_current(&mut self, state: Box<SessionState>) {
+        if let Some(previous) = self.current.replace(state) {
+            self.archive(previous);
+        }
+    }
+
+    fn archive(&mut self, mut state: Box<SessionState>) {
+        state.pending = None;
+        self.archived
+            .truncate(MAX_ARCHIVED_STATES.saturating_sub(1));
+        self.archived.push_front(state);
+    }
+
+    /// Makes an archived state current, unless that would put a weaker one in front.
+    fn promote(&mut self, index: usize) {
+        let weaker = |state: &SessionState| {
+            self.current.as_ref().is_some_and(|current| {
+                current.remote_identity == state.remote_identity && current.version > state.version
+            })
+        };
+        if self.archived.get(index).is_none_or(|state| weaker(state)) {
+            return;
+        }
+        if let Some(state) = self.archived.remove(index) {
+            self.make_current(state);
+        }
+    }
+
+    fn bound_skipped(&mut self) {
+        let states = self.current.iter().chain(&self.archived);
+        let mut total: usize = states.map(|state| state.ratchet.skipped_len()).sum();
+        for state in self.archived.iter_mut().rev() {
+            if total <= MAX_SKIPPED_KEYS_PER_SESSION {
+                break;
+            }
+            total = total.saturating_sub(state.ratchet.skipped_len());
+            state.ratchet.drop_skipped();
+        }
+    }
+}
+
+/// Where a state lies.
+#[derive(Clone, Copy)]
+enum Position {
+    Current,
+    Archived(usize),
+}
+
+/// Holds the supplied secrets against the ids the message names.
+fn match_ids<'a>(
+    message: &PreKeySignalMessage,
+    secrets: &PreKeySecrets<'a>,
+) -> Result<ResponderKeys<'a>> {
+    let signed = secrets
+        .signed_pre_key
+        .filter(|key| key.id == message.signed_pre_key_id())
+        .ok_or(Error::NoSuchPreKey(KeyRole::SignedPreKey))?;
+    let one_time = match message.one_time_pre_key_id() {
+        None => None,
+        Some(id) => Some(
+            secrets
+                .one_time_pre_key
+                .filter(|key| key.id == id)
+                .ok_or(Error::NoSuchPreKey(KeyRole::OneTimePreKey))?,
+        ),
+    };
+    let kem = match message.kem_pre_key_id() {
+        None => None,
+        Some(id) => Some(
+            secrets
+                .kem_pre_key
+                .filter(|key| key.id == id)
+                .ok_or(Error::NoSuchPreKey(KeyRole::KemPreKey))?,
+        ),
+    };
+    Ok(ResponderKeys {
+        signed,
+        one_time,
+        kem,
+    })
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("version", &self.version())
+            .field("remote_identity", &self.remote_identity())
+            .field("archived", &self.archived.len())
+            .finish_non_exhaustive()
+    }
+}
