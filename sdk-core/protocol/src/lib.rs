@@ -11,6 +11,7 @@ mod handshake;
 mod hkdf;
 mod hmac_block;
 mod identity;
+pub mod import;
 mod kem;
 mod message;
 mod pre_key;

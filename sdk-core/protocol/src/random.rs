@@ -40,9 +40,6 @@ pub(crate) mod broken {
     /// Returns one byte for ever.
     pub(crate) struct Constant(pub(crate) u8);
 
-    /// Returns the same varied block again and again: no single draw looks wrong.
-    pub(crate) struct Looping;
-
     impl TryRng for Failing {
         type Error = std::io::Error;
         fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
@@ -71,23 +68,6 @@ pub(crate) mod broken {
         }
     }
     impl TryCryptoRng for Constant {}
-
-    impl TryRng for Looping {
-        type Error = core::convert::Infallible;
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            Ok(7)
-        }
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            Ok(7)
-        }
-        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-            for (byte, value) in out.iter_mut().zip((0..=255u8).cycle()) {
-                *byte = value;
-            }
-            Ok(())
-        }
-    }
-    impl TryCryptoRng for Looping {}
 }
 
 #[cfg(test)]

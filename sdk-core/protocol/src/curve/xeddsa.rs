@@ -90,13 +90,6 @@ impl SigningKeyPair {
         self.edwards.as_bytes()
     }
 
-    pub(crate) fn duplicate(&self) -> Self {
-        Self {
-            keys: self.keys.duplicate(),
-            edwards: self.edwards,
-        }
-    }
-
     /// Signs the concatenation of `message`'s parts: 64 bytes.
     ///
     /// # Errors
