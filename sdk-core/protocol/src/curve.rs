@@ -12,10 +12,11 @@ use core::fmt;
 
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use rand_core::TryCryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, KeyRole, Result};
 use crate::random;
+use crate::secret::Secret;
 
 pub use xeddsa::{SIGNATURE_LEN, SigningKeyPair};
 
@@ -148,8 +149,7 @@ impl fmt::Debug for PublicKey {
 }
 
 /// A Curve25519 private key: a clamped scalar, wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct PrivateKey([u8; 32]);
+pub struct PrivateKey(Secret<32>);
 
 impl PrivateKey {
     /// Makes a new key.
@@ -163,14 +163,14 @@ impl PrivateKey {
     /// Loads a key; it is clamped (RFC 7748 §5), so any 32 bytes are one.
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
-        let key = Self(curve25519_dalek::scalar::clamp_integer(bytes));
+        let key = Self(Secret::new(curve25519_dalek::scalar::clamp_integer(bytes)));
         bytes.zeroize();
         key
     }
 
     /// The 32 clamped bytes. They are the secret itself: keep them in a wiping buffer.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -190,7 +190,7 @@ impl PrivateKey {
 
     /// A copy for a second owner; explicit, so that no secret is copied by accident.
     pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0)
+        Self(self.0.duplicate())
     }
 }
 

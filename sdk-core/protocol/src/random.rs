@@ -5,16 +5,14 @@
 //! [`Error::Randomness`] before any key is made of it.
 
 use rand_core::TryCryptoRng;
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// Draws `N` bytes, at least 32 of which make an accidental constant run impossible in practice.
-pub(crate) fn draw<const N: usize>(
-    rng: &mut (impl TryCryptoRng + ?Sized),
-) -> Result<Zeroizing<[u8; N]>> {
+pub(crate) fn draw<const N: usize>(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Secret<N>> {
     const { assert!(N >= 32, "too short to tell a broken generator from chance") };
-    let mut bytes = Zeroizing::new([0u8; N]);
+    let mut bytes = Secret::zeroed();
     rng.try_fill_bytes(bytes.as_mut_slice())
         .map_err(|_| Error::Randomness)?;
     let mut differences = 0u8;
@@ -76,10 +74,13 @@ mod tests {
 
     #[test]
     fn a_failing_or_constant_generator_makes_no_bytes() {
-        assert_eq!(draw::<32>(&mut broken::Failing), Err(Error::Randomness));
+        assert_eq!(
+            draw::<32>(&mut broken::Failing).err(),
+            Some(Error::Randomness)
+        );
         for byte in [0, 1, 0xff] {
             let mut rng = broken::Constant(byte);
-            assert_eq!(draw::<64>(&mut rng), Err(Error::Randomness));
+            assert_eq!(draw::<64>(&mut rng).err(), Some(Error::Randomness));
         }
     }
 }

@@ -320,7 +320,7 @@ impl DoubleRatchet {
 
     /// Reads [`DoubleRatchet::write`]'s form.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        let root = RootKey::new(reader.array()?);
+        let root = RootKey::new(reader.secret()?);
         let ratchet = KeyPair {
             private: PrivateKey::from_bytes(reader.array()?),
             public: reader.public_key()?,

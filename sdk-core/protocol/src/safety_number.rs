@@ -31,6 +31,8 @@ const INITIAL: [u64; 8] = [
 ];
 
 const HASH_LEN: usize = 64;
+/// Length in bits of every hash's input but the first one's.
+const INPUT_BITS: u128 = 8 * (HASH_LEN + PUBLIC_KEY_LEN) as u128;
 const SCANNABLE_HALF_LEN: usize = 32;
 const DISPLAYED_GROUPS: usize = 6;
 
@@ -150,8 +152,7 @@ fn iterated_hash(party: SafetyNumberParty<'_>, iterations: u32) -> [u8; HASH_LEN
     for (slot, byte) in after_digest.iter_mut().zip(tail) {
         *slot = *byte;
     }
-    const BITS: u128 = 8 * (HASH_LEN + PUBLIC_KEY_LEN) as u128;
-    length.copy_from_slice(&BITS.to_be_bytes());
+    length.copy_from_slice(&INPUT_BITS.to_be_bytes());
     digest.copy_from_slice(&hash);
 
     for _ in 1..iterations {

@@ -25,12 +25,12 @@ use core::fmt;
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::{Error, Result};
 use crate::hkdf::{self, ZERO_SALT};
 use crate::hmac_block::HmacKey;
 use crate::ratchet::MessageSeed;
+use crate::secret::Secret;
 
 const LABEL: &[u8] = b"WhisperGroup";
 
@@ -68,23 +68,18 @@ impl fmt::Display for DistributionId {
 pub struct ChainId(pub u32);
 
 /// The keys of one group message. Wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
 struct GroupMessageKeys {
-    iv: [u8; 16],
-    cipher: [u8; 32],
+    iv: Secret<16>,
+    cipher: Secret<32>,
 }
 
 impl GroupMessageKeys {
     fn expand(seed: &MessageSeed) -> Self {
         let okm = hkdf::derive_short::<48>(&NO_SALT, seed.as_bytes(), LABEL);
-        let mut keys = Self {
-            iv: [0; 16],
-            cipher: [0; 32],
-        };
-        let (iv, cipher) = okm.split_at(16);
-        keys.iv.copy_from_slice(iv);
-        keys.cipher.copy_from_slice(cipher);
-        keys
+        Self {
+            iv: Secret::part_of(okm.as_slice(), 0),
+            cipher: Secret::part_of(okm.as_slice(), 16),
+        }
     }
 }
 

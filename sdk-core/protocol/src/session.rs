@@ -224,14 +224,13 @@ impl Session {
         }
         self.refuse_downgrade(message.version(), message.identity_key())?;
         let keys = match_ids(message, &secrets)?;
+        let replay_guard = secrets.replay_guard;
         // A used-up one-time key answers no replay; only a start that used none needs the guard.
         let kem_is_kept = keys.kem.is_none_or(|key| key.last_resort);
         let guarded = keys.one_time.is_none() && kem_is_kept;
         let kem_id = message.kem_pre_key_id();
         if guarded {
-            secrets
-                .replay_guard
-                .check(keys.signed.id, kem_id, message.base_key())?;
+            replay_guard.check(keys.signed.id, kem_id, message.base_key())?;
         }
         let mut state = Box::new(SessionState {
             version: message.version(),
@@ -250,9 +249,7 @@ impl Session {
             kem_pre_key: kem_id,
         };
         if guarded {
-            secrets
-                .replay_guard
-                .record(keys.signed.id, kem_id, message.base_key());
+            replay_guard.record(keys.signed.id, kem_id, message.base_key());
         }
         self.make_current(state);
         self.bound_skipped();
@@ -400,14 +397,14 @@ impl Session {
         self.archived.push_front(state);
     }
 
-    /// Makes an archived state current, unless that would put a weaker one in front.
+    /// Makes an archived state current, unless a stronger one of the same identity, current or
+    /// archived, is there.
     fn promote(&mut self, index: usize) {
-        let weaker = |state: &SessionState| {
-            self.current.as_ref().is_some_and(|current| {
-                current.remote_identity == state.remote_identity && current.version > state.version
-            })
-        };
-        if self.archived.get(index).is_none_or(|state| weaker(state)) {
+        let refused = self.archived.get(index).is_none_or(|state| {
+            let identity = &state.remote_identity;
+            self.refuse_downgrade(state.version, identity).is_err()
+        });
+        if refused {
             return;
         }
         if let Some(state) = self.archived.remove(index) {

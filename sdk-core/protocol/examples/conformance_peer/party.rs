@@ -1,6 +1,7 @@
 //! A party: one device with its keys, its sessions and its sender keys, all in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::num::NonZeroUsize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -198,14 +199,11 @@ impl Party {
         &mut self,
         id: DistributionId,
     ) -> Result<SenderKeyDistributionMessage> {
-        if !self.outbound.contains_key(&id) {
-            let key = OutboundSenderKey::generate(id, &mut SysRng)?;
-            self.outbound.insert(id, key);
-        }
-        self.outbound
-            .get(&id)
-            .map(OutboundSenderKey::distribution_message)
-            .ok_or(Error::NoSenderKey)
+        let key = match self.outbound.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(OutboundSenderKey::generate(id, &mut SysRng)?),
+        };
+        Ok(key.distribution_message())
     }
 
     pub fn process_distribution(&mut self, peer: Address, message: &[u8]) -> Result<()> {

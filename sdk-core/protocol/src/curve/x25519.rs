@@ -64,3 +64,6 @@ fn contributory(shared: SharedSecret) -> Result<SharedSecret> {
     }
     Ok(shared)
 }
+
+#[cfg(test)]
+mod known_answers;

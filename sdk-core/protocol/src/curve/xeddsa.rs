@@ -6,6 +6,9 @@
 //! negates the scalar so that the sign is always 0. Signing here is the deployed form; verifying takes
 //! both.
 
+// Field and group operations cannot overflow.
+#![expect(clippy::arithmetic_side_effects)]
+
 use core::fmt;
 
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
@@ -205,3 +208,6 @@ fn reduce(hash: Sha512) -> Zeroizing<Scalar> {
     wide.zeroize();
     scalar
 }
+
+#[cfg(test)]
+mod known_answers;

@@ -51,7 +51,7 @@ pub(super) struct Chain {
     #[prost(bytes = "vec", optional, tag = "2")]
     pub(super) ratchet_private: Option<Vec<u8>>,
     #[prost(message, optional, tag = "3")]
-    pub(super) chain_key: Option<ChainKey>,
+    pub(super) key: Option<ChainKey>,
     #[prost(message, repeated, tag = "4")]
     pub(super) skipped: Vec<MessageKey>,
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{array, decode, private_key, public_key, records};
+use super::{decode, private_key, public_key, records, secret};
 use crate::curve::SigningKeyPair;
 use crate::error::{Error, Result};
 use crate::ratchet::{ChainKey, MessageSeed, SkippedKey, SkippedKeys};
@@ -72,7 +72,7 @@ fn check(state: &records::SenderKeyState) -> Result<&records::KeyPair> {
 
 fn chain_key(state: &records::SenderKeyState) -> Result<ChainKey> {
     let chain = state.chain_key.as_ref().ok_or(Error::InvalidState)?;
-    Ok(ChainKey::new(array(chain.key.as_deref())?, chain.index))
+    Ok(ChainKey::new(secret(chain.key.as_deref())?, chain.index))
 }
 
 fn skipped_keys(state: &records::SenderKeyState) -> Result<SkippedKeys> {
@@ -80,7 +80,7 @@ fn skipped_keys(state: &records::SenderKeyState) -> Result<SkippedKeys> {
     in_order.sort_by_key(|key| key.iteration);
     let mut skipped = SkippedKeys::with_capacity(in_order.len());
     for key in in_order {
-        let seed = MessageSeed::new(array(key.seed.as_deref())?);
+        let seed = MessageSeed::new(secret(key.seed.as_deref())?);
         skipped.push(SkippedKey::seed(key.iteration, seed))?;
     }
     Ok(skipped)

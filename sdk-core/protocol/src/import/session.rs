@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{array, decode, key_pair, public_key, records};
+use super::{decode, key_pair, public_key, records, secret};
 use crate::address::{KemPreKeyId, OneTimePreKeyId, RegistrationId, SignedPreKeyId, Timestamp};
 use crate::error::{Error, Result};
 use crate::kem::KemCiphertext;
@@ -56,13 +56,13 @@ fn state(record: &records::Session) -> Result<SessionState> {
         base_key: public_key(record.base_key.as_deref())?,
         pending: pending(record)?,
         ratchet: DoubleRatchet::from_parts(
-            RootKey::new(array(record.root_key.as_deref())?),
+            RootKey::new(secret(record.root_key.as_deref())?),
             SendingChain {
                 ratchet: key_pair(
                     sending.ratchet_public.as_deref(),
                     sending.ratchet_private.as_deref(),
                 )?,
-                chain: chain_key(sending.chain_key.as_ref())?,
+                chain: chain_key(sending.key.as_ref())?,
             },
             record.previous_counter,
             receiving?,
@@ -104,26 +104,26 @@ fn receiving_chain(record: &records::Chain) -> Result<ReceivingChain> {
     }
     Ok(ReceivingChain::with_skipped(
         public_key(record.ratchet_public.as_deref())?,
-        chain_key(record.chain_key.as_ref())?,
+        chain_key(record.key.as_ref())?,
         skipped,
     ))
 }
 
 fn chain_key(record: Option<&records::ChainKey>) -> Result<ChainKey> {
     let record = record.ok_or(Error::InvalidState)?;
-    Ok(ChainKey::new(array(record.key.as_deref())?, record.index))
+    Ok(ChainKey::new(secret(record.key.as_deref())?, record.index))
 }
 
 /// Older records hold derived keys, newer ones the seed.
 fn skipped_key(record: &records::MessageKey) -> Result<SkippedKey> {
     if let Some(seed) = record.seed.as_deref().filter(|seed| !seed.is_empty()) {
-        let seed = MessageSeed::new(array(Some(seed))?);
+        let seed = MessageSeed::new(secret(Some(seed))?);
         return Ok(SkippedKey::seed(record.index, seed));
     }
     let keys = MessageKeys {
-        cipher: array(record.cipher_key.as_deref())?,
-        mac: array(record.mac_key.as_deref())?,
-        iv: array(record.iv.as_deref())?,
+        cipher: secret(record.cipher_key.as_deref())?,
+        mac: secret(record.mac_key.as_deref())?,
+        iv: secret(record.iv.as_deref())?,
     };
     Ok(SkippedKey::derived(record.index, keys))
 }

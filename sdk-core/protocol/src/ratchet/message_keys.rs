@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroize;
 
 use crate::hkdf::{self, ZERO_SALT};
 use crate::hmac_block::HmacKey;
+use crate::secret::Secret;
 
 const LABEL: &[u8] = b"WhisperMessageKeys";
 
@@ -13,15 +14,14 @@ static NO_SALT: LazyLock<HmacKey> = LazyLock::new(|| HmacKey::new(&ZERO_SALT));
 
 /// What a chain yields for one message. Skipped messages keep this, not the keys, because a
 /// post-quantum ratchet's salt arrives only with the message. Wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct MessageSeed([u8; 32]);
+pub(crate) struct MessageSeed(Secret<32>);
 
 impl MessageSeed {
-    pub(crate) const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub(crate) const fn new(seed: Secret<32>) -> Self {
+        Self(seed)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -32,24 +32,47 @@ impl MessageSeed {
             None => &*NO_SALT,
         };
         let okm = hkdf::derive_short::<80>(salt, &self.0, LABEL);
-        let mut keys = MessageKeys {
-            cipher: [0; 32],
-            mac: [0; 32],
-            iv: [0; 16],
-        };
-        let (cipher, rest) = okm.split_at(32);
-        let (mac, iv) = rest.split_at(32);
-        keys.cipher.copy_from_slice(cipher);
-        keys.mac.copy_from_slice(mac);
-        keys.iv.copy_from_slice(iv);
-        keys
+        MessageKeys {
+            cipher: Secret::part_of(okm.as_slice(), 0),
+            mac: Secret::part_of(okm.as_slice(), 32),
+            iv: Secret::part_of(okm.as_slice(), 64),
+        }
+    }
+
+    /// A copy for a second owner; explicit, so that no secret is copied by accident.
+    pub(crate) const fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+}
+
+impl Zeroize for MessageSeed {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
     }
 }
 
 /// One message's keys. Wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MessageKeys {
-    pub(crate) cipher: [u8; 32],
-    pub(crate) mac: [u8; 32],
-    pub(crate) iv: [u8; 16],
+    pub(crate) cipher: Secret<32>,
+    pub(crate) mac: Secret<32>,
+    pub(crate) iv: Secret<16>,
+}
+
+impl MessageKeys {
+    /// A copy for a second owner; explicit, so that no secret is copied by accident.
+    pub(crate) const fn duplicate(&self) -> Self {
+        Self {
+            cipher: self.cipher.duplicate(),
+            mac: self.mac.duplicate(),
+            iv: self.iv.duplicate(),
+        }
+    }
+}
+
+impl Zeroize for MessageKeys {
+    fn zeroize(&mut self) {
+        self.cipher.zeroize();
+        self.mac.zeroize();
+        self.iv.zeroize();
+    }
 }

@@ -110,7 +110,7 @@ pub(crate) fn advance(chain: &ChainKey, counter: u32) -> Result<Advance> {
     }
     let jump = usize::try_from(jump).map_err(|_| Error::TooFarAhead)?;
     let mut skipped = SkippedKeys::with_capacity(jump);
-    let mut walked = ChainKey::new(*chain.key(), chain.index());
+    let mut walked = chain.duplicate();
     for _ in MAX_SKIPPED_KEYS..jump {
         walked = walked.pass()?;
     }

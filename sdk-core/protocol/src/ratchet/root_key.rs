@@ -1,23 +1,21 @@
 //! The root key: turned by each DH agreement, never used for a message.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 use super::ChainKey;
 use crate::hkdf;
 use crate::hmac_block::HmacKey;
+use crate::secret::Secret;
 
 const LABEL: &[u8] = b"WhisperRatchet";
 
 /// 32 bytes, wiped on drop.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct RootKey([u8; 32]);
+pub(crate) struct RootKey(Secret<32>);
 
 impl RootKey {
-    pub(crate) const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub(crate) const fn new(key: Secret<32>) -> Self {
+        Self(key)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -25,7 +23,8 @@ impl RootKey {
     /// chain.
     pub(crate) fn turn(&self, shared: &[u8; 32]) -> (Self, ChainKey) {
         let okm = hkdf::derive_short::<64>(&HmacKey::new(&self.0), shared, LABEL);
-        let (root, chain) = hkdf::halves(&okm);
-        (Self(*root), ChainKey::new(*chain, 0))
+        let root = Secret::part_of(okm.as_slice(), 0);
+        let chain = Secret::part_of(okm.as_slice(), 32);
+        (Self(root), ChainKey::new(chain, 0))
     }
 }

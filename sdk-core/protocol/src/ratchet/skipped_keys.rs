@@ -40,11 +40,7 @@ impl SkippedKey {
     pub(crate) fn expand(&self, salt: Option<&[u8; 32]>) -> MessageKeys {
         match &self.key {
             Key::Seed(seed) => seed.expand(salt),
-            Key::Derived(keys) => MessageKeys {
-                cipher: keys.cipher,
-                mac: keys.mac,
-                iv: keys.iv,
-            },
+            Key::Derived(keys) => keys.duplicate(),
         }
     }
 
@@ -173,9 +169,9 @@ impl SkippedKeys {
                 }
                 Key::Derived(keys) => {
                     writer.byte(1);
-                    writer.bytes(&keys.cipher);
-                    writer.bytes(&keys.mac);
-                    writer.bytes(&keys.iv);
+                    writer.bytes(keys.cipher.as_slice());
+                    writer.bytes(keys.mac.as_slice());
+                    writer.bytes(keys.iv.as_slice());
                 }
             }
         }
@@ -187,13 +183,13 @@ impl SkippedKeys {
         for _ in 0..count {
             let index = reader.u32()?;
             let key = match reader.byte()? {
-                0 => SkippedKey::seed(index, MessageSeed::new(reader.array()?)),
+                0 => SkippedKey::seed(index, MessageSeed::new(reader.secret()?)),
                 1 => SkippedKey::derived(
                     index,
                     MessageKeys {
-                        cipher: reader.array()?,
-                        mac: reader.array()?,
-                        iv: reader.array()?,
+                        cipher: reader.secret()?,
+                        mac: reader.secret()?,
+                        iv: reader.secret()?,
                     },
                 ),
                 _ => return Err(Error::InvalidState),
@@ -208,15 +204,8 @@ impl SkippedKey {
     /// Moves the key out and wipes where it was.
     fn take(&mut self) -> Self {
         let key = match &mut self.key {
-            Key::Seed(seed) => Key::Seed(MessageSeed::new(*seed.as_bytes())),
-            Key::Derived(keys) => Key::Derived(core::mem::replace(
-                keys,
-                Box::new(MessageKeys {
-                    cipher: [0; 32],
-                    mac: [0; 32],
-                    iv: [0; 16],
-                }),
-            )),
+            Key::Seed(seed) => Key::Seed(seed.duplicate()),
+            Key::Derived(keys) => Key::Derived(Box::new(keys.duplicate())),
         };
         self.zeroize();
         Self {
@@ -235,11 +224,12 @@ impl Zeroize for SkippedKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn keys(indices: impl IntoIterator<Item = u32>) -> SkippedKeys {
         let mut keys = SkippedKeys::default();
         for index in indices {
-            let seed = MessageSeed::new([u8::try_from(index % 251).unwrap(); 32]);
+            let seed = MessageSeed::new(Secret::new([u8::try_from(index % 251).unwrap(); 32]));
             keys.push(SkippedKey::seed(index, seed)).unwrap();
         }
         keys
@@ -272,11 +262,11 @@ mod tests {
     fn order_and_bound_are_enforced() {
         let mut held = keys([7]);
         for index in [6, 7] {
-            let late = SkippedKey::seed(index, MessageSeed::new([0; 32]));
+            let late = SkippedKey::seed(index, MessageSeed::new(Secret::zeroed()));
             assert_eq!(held.push(late), Err(Error::InvalidState));
         }
         let mut full = keys(0..2_000);
-        let next = SkippedKey::seed(2_000, MessageSeed::new([0; 32]));
+        let next = SkippedKey::seed(2_000, MessageSeed::new(Secret::zeroed()));
         assert_eq!(full.push(next), Err(Error::InvalidState));
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Error, KeyRole, Result};
 use crate::hkdf;
 use crate::identity::IdentityKeyPair;
 use crate::proto;
+use crate::secret::Secret;
 
 pub(super) const VERSION: u8 = 1;
 const VERSION_BYTE: u8 = 0x11;
@@ -81,7 +82,7 @@ pub(super) fn open(
 }
 
 struct OuterKeys {
-    chain: Zeroizing<[u8; 32]>,
+    chain: Secret<32>,
     layer: Layer,
 }
 
@@ -89,12 +90,10 @@ impl OuterKeys {
     fn derive(ephemeral: &PublicKey, recipient: &PublicKey, shared: &[u8; 32]) -> Self {
         let salt = [SALT_PREFIX, &recipient.to_bytes(), &ephemeral.to_bytes()].concat();
         let okm = hkdf::derive::<96>(&salt, shared, &[]);
-        let mut chain = Zeroizing::new([0; 32]);
-        let (first, rest) = okm.split_at(32);
-        chain.copy_from_slice(first);
+        let (chain, keys) = okm.split_at(32);
         Self {
-            chain,
-            layer: Layer::new(rest),
+            chain: Secret::part_of(chain, 0),
+            layer: Layer::new(keys),
         }
     }
 }
@@ -103,29 +102,28 @@ fn inner_layer(chain: &[u8; 32], encrypted_static: &[u8], shared: &[u8; 32]) -> 
     let salt = Zeroizing::new([chain.as_slice(), encrypted_static].concat());
     let okm = hkdf::derive::<96>(&salt, shared, &[]);
     // The first 32 bytes are derived and not used.
-    let (_, rest) = okm.split_at(32);
-    Layer::new(rest)
+    let (_, keys) = okm.split_at(32);
+    Layer::new(keys)
 }
 
 /// Keys of one layer: encrypt, then MAC.
 struct Layer {
-    cipher: Zeroizing<[u8; 32]>,
-    mac: Zeroizing<[u8; 64]>,
+    cipher: Secret<32>,
+    /// 32 bytes and zeros: HMAC pads a key to a block so, and a whole block is always accepted.
+    mac: Secret<64>,
 }
 
 impl Layer {
-    /// `keys`: 32 bytes of cipher key, 32 of MAC key, which HMAC pads to a block with zeros.
+    /// `keys`: 32 bytes of cipher key, 32 of MAC key.
     fn new(keys: &[u8]) -> Self {
-        let (cipher, mac) = keys.split_at(32);
-        let mut layer = Self {
-            cipher: Zeroizing::new([0; 32]),
-            mac: Zeroizing::new([0; 64]),
-        };
-        layer.cipher.copy_from_slice(cipher);
-        for (slot, byte) in layer.mac.iter_mut().zip(mac) {
-            *slot = *byte;
+        let mut mac = Secret::zeroed();
+        if let Some(key) = mac.first_chunk_mut::<32>() {
+            *key = *Secret::part_of(keys, 32);
         }
-        layer
+        Self {
+            cipher: Secret::part_of(keys, 0),
+            mac,
+        }
     }
 
     fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
@@ -165,5 +163,66 @@ impl Layer {
         }
         full.zeroize();
         tag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aes::cipher::BlockCipherEncrypt;
+
+    use super::*;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        hex::decode(hex).unwrap()
+    }
+
+    #[test]
+    fn the_counter_mode_vector_of_sp_800_38a_f_5_5_comes_out() {
+        let key = bytes("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
+        let counter = bytes("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+        let mut text = bytes(
+            "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
+             30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710",
+        );
+        let expected = bytes(
+            "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5\
+             2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6",
+        );
+        let key: [u8; 32] = key.try_into().unwrap();
+        let counter: [u8; 16] = counter.try_into().unwrap();
+        Ctr128BE::<Aes256>::new(&key.into(), &counter.into()).apply_keystream(&mut text);
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_layer_counts_from_zero_in_big_endian_blocks() {
+        let keys: Vec<u8> = (0..64).collect();
+        // Beyond 256 blocks, so that a carry is among them.
+        let mut stream = vec![0; 16 * 300];
+        Layer::new(&keys).apply_keystream(&mut stream);
+        let key: [u8; 32] = keys[..32].try_into().unwrap();
+        let cipher = Aes256::new(&key.into());
+        for (counter, block) in (0u128..).zip(stream.chunks_exact(16)) {
+            let mut expected = counter.to_be_bytes().into();
+            cipher.encrypt_block(&mut expected);
+            assert_eq!(block, expected.as_slice(), "block {counter}");
+        }
+    }
+
+    #[test]
+    fn a_layer_opens_what_it_sealed_and_nothing_else() {
+        let keys: Vec<u8> = (0..64).collect();
+        let layer = Layer::new(&keys);
+        let sealed = layer.seal(b"content");
+        assert_eq!(sealed.len(), 7 + MAC_LEN);
+        assert_eq!(layer.open(&sealed).unwrap().as_slice(), b"content");
+        for bit in 0..sealed.len() * 8 {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(layer.open(&changed), Err(Error::InvalidMessage));
+        }
+        for length in 0..sealed.len() {
+            assert_eq!(layer.open(&sealed[..length]), Err(Error::InvalidMessage));
+        }
     }
 }

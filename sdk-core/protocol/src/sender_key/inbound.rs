@@ -15,6 +15,7 @@ use crate::curve::xeddsa::VerifyingPoint;
 use crate::encoding::{Kind, Reader, Writer};
 use crate::error::{Error, KeyRole, Result};
 use crate::ratchet::{self, ChainKey, SkippedKeys};
+use crate::secret::Secret;
 
 /// How many chains of one sender are kept, newest first: messages on a chain just replaced may still
 /// be under way.
@@ -70,7 +71,7 @@ impl InboundSenderKey {
             _ => Box::new(SenderKeyState::new(
                 message.chain_id,
                 message.signing_key,
-                ChainKey::new(message.chain_key, message.iteration),
+                ChainKey::new(Secret::new(message.chain_key), message.iteration),
                 SkippedKeys::default(),
             )),
         };

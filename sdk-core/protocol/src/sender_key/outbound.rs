@@ -40,7 +40,7 @@ impl OutboundSenderKey {
     ) -> Result<Self> {
         let chain_key = random::draw::<32>(rng)?;
         let id_source = random::draw::<32>(rng)?;
-        if chain_key == id_source {
+        if *chain_key == *id_source {
             // A generator that repeats itself would publish the chain key's bytes as the chain id.
             return Err(Error::Randomness);
         }
@@ -51,7 +51,7 @@ impl OutboundSenderKey {
         Ok(Self {
             distribution_id,
             chain_id: ChainId(id & CHAIN_ID_MASK),
-            chain: ChainKey::new(*chain_key, 0),
+            chain: ChainKey::new(chain_key, 0),
             signing: SigningKeyPair::generate(rng)?,
         })
     }

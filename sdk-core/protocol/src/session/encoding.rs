@@ -59,14 +59,11 @@ impl Session {
 
 impl SessionState {
     fn encoded_len_bound(&self) -> usize {
-        let pending = if self.pending.is_some() {
-            PENDING_BOUND
-        } else {
-            0
-        };
+        let pending = self.pending.as_ref().map_or(0, |_| PENDING_BOUND);
         self.ratchet
             .encoded_len_bound()
-            .saturating_add(STATE_FIXED_BOUND + pending)
+            .saturating_add(STATE_FIXED_BOUND)
+            .saturating_add(pending)
     }
 
     fn write(&self, writer: &mut Writer) {
