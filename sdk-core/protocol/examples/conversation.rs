@@ -13,11 +13,11 @@ use std::error::Error;
 use getrandom::SysRng;
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, DistributionId, Error as ProtocolError, IdentityKeyPair,
-    InboundSenderKey, KemKind, KemPreKey, KemPreKeyBundle, KemPreKeyId, LocalParty, MessageType,
-    OneTimePreKey, OneTimePreKeyBundle, OneTimePreKeyId, OutboundSenderKey, PreKeyBundle,
-    PreKeySecrets, PreKeySignalMessage, RegistrationId, ReplayGuard, SAFETY_NUMBER_ITERATIONS,
-    SafetyNumber, SafetyNumberParty, SenderKeyDistributionMessage, SenderKeyMessage, Session,
-    SignalMessage, SignedPreKey, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    InboundSenderKey, KemKind, KemPreKey, KemPreKeyId, LocalParty, MessageType, OneTimePreKey,
+    OneTimePreKeyId, OutboundSenderKey, PreKeyBundle, PreKeySecrets, PreKeySignalMessage,
+    RegistrationId, ReplayGuard, SAFETY_NUMBER_ITERATIONS, SafetyNumber, SafetyNumberParty,
+    SenderKeyDistributionMessage, SenderKeyMessage, Session, SignalMessage, SignedPreKey,
+    SignedPreKeyId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -188,17 +188,13 @@ impl Person {
 
     /// What the relay hands to whoever wants to write to this person.
     fn publish_bundle(&self) -> PreKeyBundle {
-        PreKeyBundle {
-            registration_id: RegistrationId(1),
-            device_id: DeviceId::PRIMARY,
-            identity_key: *self.identity.public_key(),
-            signed_pre_key: SignedPreKeyBundle::from(&self.signed_pre_key),
-            one_time_pre_key: self
-                .one_time_pre_key
-                .as_ref()
-                .map(OneTimePreKeyBundle::from),
-            kem_pre_key: Some(KemPreKeyBundle::from(&self.kem_pre_key)),
-        }
+        PreKeyBundle::new(
+            self.local(),
+            DeviceId::PRIMARY,
+            &self.signed_pre_key,
+            self.one_time_pre_key.as_ref(),
+            Some(&self.kem_pre_key),
+        )
     }
 
     fn start_session(&self, bundle: &PreKeyBundle) -> Result<Session> {

@@ -4,6 +4,27 @@
 //! Montgomery u-coordinate, little-endian. [`PublicKey`] exists only for canonical coordinates
 //! outside the small subgroup, so no later code has to ask again; an agreement still checks that its
 //! result depends on the peer (RFC 7748 §6.1).
+//!
+//! ```
+//! use getrandom::SysRng;
+//! use hushpost_protocol::{Error, KeyPair, PublicKey, SigningKeyPair};
+//!
+//! # fn main() -> hushpost_protocol::Result<()> {
+//! let (ours, theirs) = (KeyPair::generate(&mut SysRng)?, KeyPair::generate(&mut SysRng)?);
+//! let shared = ours.private_key().agree(theirs.public_key())?;
+//! assert_eq!(*shared, *theirs.private_key().agree(ours.public_key())?);
+//!
+//! let signer = SigningKeyPair::generate(&mut SysRng)?;
+//! let signature = signer.sign(&[b"two ", b"parts"], &mut SysRng)?;
+//! signer.public_key().verify(&[b"two parts"], &signature)?;
+//!
+//! // A point of small order is no key: an agreement with it would be all zeros.
+//! let mut zero = [0; 33];
+//! zero[0] = 5;
+//! assert!(matches!(PublicKey::from_bytes(&zero), Err(Error::InvalidKey(_))));
+//! # Ok(())
+//! # }
+//! ```
 
 pub(crate) mod x25519;
 pub(crate) mod xeddsa;

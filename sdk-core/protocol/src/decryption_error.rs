@@ -1,5 +1,24 @@
 //! Telling a sender that its message could not be read, in the clear, because there may be no session
 //! to tell it over.
+//!
+//! ```
+//! use hushpost_protocol::*;
+//!
+//! # fn main() -> Result<()> {
+//! // Bob could not read a group message of Alice's device 1, sent under this timestamp.
+//! let sent_at = Timestamp(1_764_000_000_000);
+//! let unread = b"the bytes that arrived";
+//! let device = DeviceId::PRIMARY;
+//! let report =
+//!     DecryptionErrorMessage::for_original(MessageType::SenderKey, unread, sent_at, device)?;
+//! let on_the_wire = PlaintextContent::new(report).to_bytes();
+//!
+//! // Alice sends it again.
+//! let content = PlaintextContent::from_bytes(&on_the_wire)?;
+//! assert_eq!(content.decryption_error().timestamp(), sent_at);
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::address::{DeviceId, Timestamp};
 use crate::curve::PublicKey;

@@ -153,7 +153,7 @@ impl Error {
     }
 }
 
-/// Which key an [`Error`] speaks of.
+/// Which key an [`enum@Error`] speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum KeyRole {

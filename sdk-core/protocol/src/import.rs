@@ -3,6 +3,17 @@
 //! Reads session, pre-key, identity and sender-key records as that library serializes them. A record
 //! is taken whole or refused; nothing of it is guessed. A session whose post-quantum ratchet is
 //! switched on is refused, because without that ratchet's state its messages cannot be read.
+//!
+//! ```
+//! use hushpost_protocol::{Error, Result, import};
+//!
+//! /// Moves one stored session over.
+//! fn migrate(official_record: &[u8]) -> Result<Vec<u8>> {
+//!     Ok(import::session(official_record)?.encode().to_vec())
+//! }
+//!
+//! assert_eq!(migrate(b"not a record"), Err(Error::InvalidState));
+//! ```
 
 mod records;
 mod sender_key;

@@ -68,6 +68,22 @@ pub enum MessageType {
     Plaintext = 8,
 }
 
+impl MessageType {
+    /// Reads the number that came beside a message.
+    ///
+    /// # Errors
+    /// [`Error::InvalidMessage`] if it is none of the four.
+    pub const fn from_number(number: u8) -> Result<Self> {
+        match number {
+            2 => Ok(Self::Signal),
+            3 => Ok(Self::PreKey),
+            7 => Ok(Self::SenderKey),
+            8 => Ok(Self::Plaintext),
+            _ => Err(Error::InvalidMessage),
+        }
+    }
+}
+
 /// What [`Session::encrypt`](crate::Session::encrypt) makes.
 #[derive(Debug, Clone)]
 pub enum CiphertextMessage {

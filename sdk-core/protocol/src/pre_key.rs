@@ -111,6 +111,10 @@ impl SignedPreKey {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self> {
         let keys = KeyPair::generate(rng)?;
+        if keys.public_key() == identity.public_key() {
+            // A generator that repeats itself: two keys that must be independent are one.
+            return Err(Error::Randomness);
+        }
         let signature = identity.sign(&[&keys.public_key().to_bytes()], rng)?;
         Ok(Self {
             id,

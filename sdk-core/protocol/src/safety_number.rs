@@ -3,6 +3,24 @@
 //! Each side's half is an iterated hash of its identifier and identity key, so that finding a key
 //! with the same digits costs thousands of hashes a try. The halves are the same seen from both ends,
 //! and in the displayed form they stand in the same order.
+//!
+//! ```
+//! use getrandom::SysRng;
+//! use hushpost_protocol::*;
+//!
+//! # fn main() -> Result<()> {
+//! let alice_key = *IdentityKeyPair::generate(&mut SysRng)?.public_key();
+//! let bob_key = *IdentityKeyPair::generate(&mut SysRng)?.public_key();
+//! let alice = SafetyNumberParty { id: b"alice's account", identity_key: &alice_key };
+//! let bob = SafetyNumberParty { id: b"bob's account", identity_key: &bob_key };
+//!
+//! let on_alices_phone = SafetyNumber::new(1, SAFETY_NUMBER_ITERATIONS, alice, bob)?;
+//! let on_bobs_phone = SafetyNumber::new(1, SAFETY_NUMBER_ITERATIONS, bob, alice)?;
+//! assert_eq!(on_alices_phone.display(), on_bobs_phone.display());
+//! assert!(on_alices_phone.matches_scanned(&on_bobs_phone.scannable())?);
+//! # Ok(())
+//! # }
+//! ```
 
 use sha2::block_api::compress512;
 use sha2::{Digest, Sha512};

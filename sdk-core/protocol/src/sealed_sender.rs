@@ -5,10 +5,72 @@
 //!                       └─▶ inner message (1:1, sender key or plaintext)
 //! ```
 //!
-//! [`v1`] seals for one recipient; [`v2`] seals one body for many recipients, whose keys the relay
-//! splits apart with [`sent_message`], which needs no secret. Both prove the sender's identity to the
-//! recipient, but only a valid certificate ties that identity to an account and a device: call
-//! [`UnidentifiedSenderMessageContent::verify_sender`] before using the content.
+//! Version 1 ([`seal`]) is for one recipient; version 2 ([`seal_multi_recipient`]) seals one body for
+//! many, whose keys the relay splits apart with [`sent_message`], which needs no secret. Both prove
+//! the sender's identity to the recipient, but only a valid certificate ties that identity to an
+//! account and a device: call [`UnidentifiedSenderMessageContent::verify_sender`] before using the
+//! content.
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//!
+//! use getrandom::SysRng;
+//! use hushpost_protocol::sealed_sender::{self, sent_message::SentMessage, *};
+//! use hushpost_protocol::*;
+//! use uuid::Uuid;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let rng = &mut SysRng;
+//! let now = Timestamp(1_764_000_000_000);
+//! let (alice, bob) = (IdentityKeyPair::generate(rng)?, IdentityKeyPair::generate(rng)?);
+//! let at = |number| {
+//!     let service_id = ServiceId::account(Uuid::from_u128(number));
+//!     ProtocolAddress::new(service_id, DeviceId::PRIMARY)
+//! };
+//!
+//! // The operator: a trust root, built into every client, and a server that certifies senders.
+//! let root = SigningKeyPair::generate(rng)?;
+//! let server_key = SigningKeyPair::generate(rng)?;
+//! let server = ServerCertificate::issue(1, server_key.public_key(), &root, rng)?;
+//! let fields = SenderCertificateFields {
+//!     sender: at(1),
+//!     phone_number: None,
+//!     identity_key: *alice.public_key(),
+//!     expires: Timestamp(now.0 + 86_400_000),
+//! };
+//! let certificate = SenderCertificate::issue(fields, &server, &server_key, rng)?;
+//!
+//! // Alice seals a message that is encrypted already.
+//! let content = UnidentifiedSenderMessageContent::new(
+//!     MessageType::SenderKey,
+//!     certificate,
+//!     b"a serialized message".to_vec(),
+//!     ContentHint::Resendable,
+//!     None,
+//! );
+//! let recipient = Recipient {
+//!     service_id: at(2).service_id,
+//!     identity_key: *bob.public_key(),
+//!     devices: vec![RecipientDevice {
+//!         device_id: DeviceId::PRIMARY,
+//!         registration_id: RegistrationId(22),
+//!     }],
+//! };
+//! let one_thread = NonZeroUsize::MIN;
+//! let upload =
+//!     sealed_sender::seal_multi_recipient(&content, &alice, &[recipient], &[], one_thread, rng)?;
+//!
+//! // The relay splits, without a key.
+//! let sent = SentMessage::parse(&upload)?;
+//! let for_bob = sent.received_form(&sent.recipients()[0]).unwrap();
+//!
+//! // Bob learns who wrote, and believes it for the certificate's sake.
+//! let opened = sealed_sender::open(&for_bob, &bob)?;
+//! assert_eq!(opened.verify_sender(root.public_key(), &[], now, &at(2))?, at(1));
+//! assert_eq!(opened.contents(), b"a serialized message");
+//! # Ok(())
+//! # }
+//! ```
 
 mod certificate;
 mod content;

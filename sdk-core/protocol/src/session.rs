@@ -16,6 +16,8 @@
 //! store it in the same transaction as what the call produced, **before** the ciphertext is sent or
 //! the message acknowledged: a ratchet step that was sent but not stored would be repeated with the
 //! same keys.
+//!
+//! The [crate page](crate#alice-and-bob) has a runnable conversation.
 
 mod encoding;
 mod state;
@@ -47,6 +49,17 @@ pub const MAX_SKIPPED_KEYS_PER_SESSION: usize = 10_000;
 pub const MAX_UNACKNOWLEDGED_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The shared state with one device of a peer. See the [module page](self) for the rules.
+///
+/// ```
+/// use hushpost_protocol::{Error, Session, Timestamp};
+///
+/// let mut session = Session::new();
+/// let unsent = session.encrypt(b"too early", Timestamp(0));
+/// assert_eq!(unsent.err(), Some(Error::NoSession)); // fetch a bundle and `initiate` first
+/// let restored = Session::decode(&session.encode())?;
+/// assert!(!restored.can_send(Timestamp(0)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Default)]
 pub struct Session {
     /// Boxed, so that moving between current and archived leaves no copies of keys behind.
@@ -68,7 +81,6 @@ pub struct PreKeySecrets<'a> {
 }
 
 /// A decrypted message and what it did.
-#[derive(Debug)]
 #[must_use = "the consumed pre-keys must be deleted with the session's new state"]
 pub struct Received {
     /// The plaintext, exactly as it was encrypted.
@@ -195,7 +207,8 @@ impl Session {
                         consumed: None,
                     });
                 }
-                Err(Error::DuplicateMessage) => return Err(Error::DuplicateMessage),
+                // Either way the message is this state's own, and no other could open it.
+                Err(error @ (Error::DuplicateMessage | Error::Randomness)) => return Err(error),
                 Err(error) if refused == Error::NoSession => refused = error,
                 Err(_) => {}
             }
@@ -464,6 +477,15 @@ fn match_ids<'a>(
         one_time,
         kem,
     })
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("identity_key", &self.identity_key)
+            .field("consumed", &self.consumed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Session {

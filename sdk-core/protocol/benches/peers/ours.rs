@@ -1,10 +1,9 @@
 //! Our side: two parties, and whatever state a line starts from.
 
 use hushpost_protocol::{
-    CiphertextMessage, DeviceId, IdentityKeyPair, KemKind, KemPreKey, KemPreKeyBundle, KemPreKeyId,
-    LocalParty, OneTimePreKey, OneTimePreKeyBundle, OneTimePreKeyId, PreKeyBundle, PreKeySecrets,
-    PreKeySignalMessage, Received, RegistrationId, ReplayGuard, Session, SignalMessage,
-    SignedPreKey, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    CiphertextMessage, DeviceId, IdentityKeyPair, KemKind, KemPreKey, KemPreKeyId, LocalParty,
+    OneTimePreKey, OneTimePreKeyId, PreKeyBundle, PreKeySecrets, PreKeySignalMessage, Received,
+    RegistrationId, ReplayGuard, Session, SignalMessage, SignedPreKey, SignedPreKeyId, Timestamp,
 };
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -44,14 +43,13 @@ impl Party {
     }
 
     pub fn bundle(&self) -> PreKeyBundle {
-        PreKeyBundle {
-            registration_id: RegistrationId(1),
-            device_id: DeviceId::PRIMARY,
-            identity_key: *self.identity.public_key(),
-            signed_pre_key: SignedPreKeyBundle::from(&self.signed),
-            one_time_pre_key: Some(OneTimePreKeyBundle::from(&self.one_time)),
-            kem_pre_key: Some(KemPreKeyBundle::from(&self.kem)),
-        }
+        PreKeyBundle::new(
+            self.local(),
+            DeviceId::PRIMARY,
+            &self.signed,
+            Some(&self.one_time),
+            Some(&self.kem),
+        )
     }
 
     pub fn initiate(&self, bundle: &PreKeyBundle) -> Session {

@@ -12,11 +12,11 @@ use hushpost_protocol::sealed_sender::{
 };
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, DistributionId, Error, IdentityKeyPair, InboundSenderKey, KemKind,
-    KemPreKey, KemPreKeyBundle, KemPreKeyId, LocalParty, MessageType, OneTimePreKey,
-    OneTimePreKeyBundle, OneTimePreKeyId, OutboundSenderKey, PreKeyBundle, PreKeySecrets,
-    PreKeySignalMessage, PrivateKey, ProtocolAddress, PublicKey, Received, RegistrationId,
-    ReplayGuard, Result, SenderKeyDistributionMessage, SenderKeyMessage, ServiceId, Session,
-    SignalMessage, SignedPreKey, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    KemPreKey, KemPreKeyId, LocalParty, MessageType, OneTimePreKey, OneTimePreKeyId,
+    OutboundSenderKey, PreKeyBundle, PreKeySecrets, PreKeySignalMessage, PrivateKey,
+    ProtocolAddress, PublicKey, Received, RegistrationId, ReplayGuard, Result,
+    SenderKeyDistributionMessage, SenderKeyMessage, ServiceId, Session, SignalMessage,
+    SignedPreKey, SignedPreKeyId, Timestamp,
 };
 
 /// A peer's device, by the name it was introduced under.
@@ -97,14 +97,13 @@ impl Party {
         } else {
             None
         };
-        let bundle = PreKeyBundle {
-            registration_id: self.registration_id,
-            device_id: self.device,
-            identity_key: *self.identity.public_key(),
-            signed_pre_key: SignedPreKeyBundle::from(&signed),
-            one_time_pre_key: one_time.as_ref().map(OneTimePreKeyBundle::from),
-            kem_pre_key: kem.as_ref().map(KemPreKeyBundle::from),
-        };
+        let bundle = PreKeyBundle::new(
+            self.local(),
+            self.device,
+            &signed,
+            one_time.as_ref(),
+            kem.as_ref(),
+        );
         self.next_id = next_id;
         self.signed.insert(id, signed);
         self.one_time.extend(one_time.map(|key| (id, key)));

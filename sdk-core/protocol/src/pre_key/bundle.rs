@@ -5,6 +5,7 @@ use crate::address::{DeviceId, KemPreKeyId, OneTimePreKeyId, RegistrationId, Sig
 use crate::curve::PublicKey;
 use crate::curve::xeddsa::VerifyingPoint;
 use crate::error::{Error, KeyRole, Result};
+use crate::identity::LocalParty;
 use crate::kem::KemPublicKey;
 
 /// Everything needed to start a session with one device. Nothing in it is trusted until
@@ -57,6 +58,25 @@ pub struct KemPreKeyBundle {
 }
 
 impl PreKeyBundle {
+    /// Puts together what a device publishes.
+    #[must_use]
+    pub fn new(
+        local: LocalParty<'_>,
+        device_id: DeviceId,
+        signed_pre_key: &SignedPreKey,
+        one_time_pre_key: Option<&OneTimePreKey>,
+        kem_pre_key: Option<&KemPreKey>,
+    ) -> Self {
+        Self {
+            registration_id: local.registration_id,
+            device_id,
+            identity_key: *local.identity.public_key(),
+            signed_pre_key: signed_pre_key.into(),
+            one_time_pre_key: one_time_pre_key.map(Into::into),
+            kem_pre_key: kem_pre_key.map(Into::into),
+        }
+    }
+
     /// Checks both signatures (X3DH §3.3, PQXDH §3.3).
     ///
     /// # Errors
