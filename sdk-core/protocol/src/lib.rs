@@ -153,6 +153,9 @@
 //! - **Look at identity keys.** [`Received::identity_key`] is who wrote; a bundle or a first message
 //!   with another key than the one known is for the user to accept.
 //! - **Delete what was consumed** in the transaction that stores the session.
+//! - **Pass a real generator.** One that fails, is stuck, or repeats itself within a call is noticed
+//!   ([`Error::Randomness`]); one that repeats itself from call to call cannot be, and would seal two
+//!   messages under one key.
 //!
 //! # Features
 //!
