@@ -176,37 +176,11 @@ impl Session {
         message: &SignalMessage,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Received> {
-        let mut refused = match &mut self.current {
-            None => Error::NoSession,
-            Some(state) => match state.decrypt(message, rng) {
-                Ok(plaintext) => {
-                    let identity_key = state.remote_identity;
-                    self.bound_skipped();
-                    return Ok(Received {
-                        plaintext,
-                        identity_key,
-                        consumed: None,
-                    });
-                }
-                Err(Error::DuplicateMessage) => return Err(Error::DuplicateMessage),
-                Err(error) => error,
-            },
-        };
-        for index in 0..self.archived.len() {
-            let Some(state) = self.archived.get_mut(index) else {
-                break;
-            };
-            match state.decrypt(message, rng) {
-                Ok(plaintext) => {
-                    let identity_key = state.remote_identity;
-                    self.promote(index);
-                    self.bound_skipped();
-                    return Ok(Received {
-                        plaintext,
-                        identity_key,
-                        consumed: None,
-                    });
-                }
+        let mut refused = Error::NoSession;
+        let archived = (0..self.archived.len()).map(Position::Archived);
+        for position in core::iter::once(Position::Current).chain(archived) {
+            match self.open_at(position, message, rng) {
+                Ok(received) => return Ok(received),
                 // Either way the message is this state's own, and no other could open it.
                 Err(error @ (Error::DuplicateMessage | Error::Randomness)) => return Err(error),
                 Err(error) if refused == Error::NoSession => refused = error,
@@ -281,26 +255,41 @@ impl Session {
         message: &PreKeySignalMessage,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Received> {
-        let state = match position {
-            Position::Current => self.current.as_mut(),
-            Position::Archived(index) => self.archived.get_mut(index),
-        }
-        .ok_or(Error::NoSession)?;
+        let state = self.state_mut(position).ok_or(Error::NoSession)?;
         // The identity of a pre-key message is authenticated by the handshake alone, and that was
         // another message's.
         if state.remote_identity != *message.identity_key() {
             return Err(Error::UntrustedIdentity);
         }
-        let plaintext = state.decrypt(message.message(), rng)?;
+        self.open_at(position, message.message(), rng)
+    }
+
+    /// Tries one state, and makes it current if it opens the message.
+    fn open_at(
+        &mut self,
+        position: Position,
+        message: &SignalMessage,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Received> {
+        let state = self.state_mut(position).ok_or(Error::NoSession)?;
+        let plaintext = state.decrypt(message, rng)?;
+        let identity_key = state.remote_identity;
         if let Position::Archived(index) = position {
             self.promote(index);
         }
         self.bound_skipped();
         Ok(Received {
             plaintext,
-            identity_key: *message.identity_key(),
+            identity_key,
             consumed: None,
         })
+    }
+
+    fn state_mut(&mut self, position: Position) -> Option<&mut SessionState> {
+        match position {
+            Position::Current => self.current.as_deref_mut(),
+            Position::Archived(index) => self.archived.get_mut(index).map(Box::as_mut),
+        }
     }
 
     /// Whether [`Session::encrypt`] would find a state to send on.
