@@ -14,7 +14,7 @@ use getrandom::SysRng;
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, DistributionId, Error as ProtocolError, IdentityKeyPair,
     InboundSenderKey, KemKind, KemPreKey, KemPreKeyId, LocalParty, MessageType, OneTimePreKey,
-    OneTimePreKeyId, OutboundSenderKey, PreKeyBundle, PreKeySecrets, PreKeySignalMessage,
+    OneTimePreKeyId, OutboundSenderKey, PqPolicy, PreKeyBundle, PreKeySecrets, PreKeySignalMessage,
     RegistrationId, ReplayGuard, SAFETY_NUMBER_ITERATIONS, SafetyNumber, SafetyNumberParty,
     SenderKeyDistributionMessage, SenderKeyMessage, Session, SignalMessage, SignedPreKey,
     SignedPreKeyId, Timestamp,
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     sent("Alice", &second);
 
     say("2. Bob comes online; the relay hands the messages over in the wrong order");
-    let mut bob_to_alice = Session::new();
+    let mut bob_to_alice = Session::new(PqPolicy::Required);
     bob.receives(&mut bob_to_alice, &second, "I'll bring the tickets.")?;
     bob.receives(
         &mut bob_to_alice,
@@ -94,7 +94,7 @@ fn main() -> Result<()> {
     let group = DistributionId(Uuid::from_u128(0x0063_6f6e_6365_7274));
     let mut alice_in_group = OutboundSenderKey::generate(group, &mut SysRng)?;
     let mut alice_to_fiona = alice.start_session(&fiona.publish_bundle())?;
-    let mut fiona_to_alice = Session::new();
+    let mut fiona_to_alice = Session::new(PqPolicy::Required);
     let key = alice_in_group.distribution_message().to_bytes();
     let to_bob = alice_to_bob.encrypt(&key, NOW)?;
     let to_fiona = alice_to_fiona.encrypt(&key, NOW)?;
@@ -198,7 +198,7 @@ impl Person {
     }
 
     fn start_session(&self, bundle: &PreKeyBundle) -> Result<Session> {
-        let mut session = Session::new();
+        let mut session = Session::new(PqPolicy::Required);
         session.initiate(self.local(), bundle, NOW, &mut SysRng)?;
         Ok(session)
     }

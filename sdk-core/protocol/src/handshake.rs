@@ -45,6 +45,8 @@ pub(crate) struct Initiated {
     pub(crate) version: ProtocolVersion,
     pub(crate) base_key: PublicKey,
     pub(crate) kem: Option<KemPart>,
+    /// What the post-quantum ratchet starts from; worth something in version 4 only.
+    pub(crate) pq_secret: Secret<32>,
     pub(crate) ratchet: DoubleRatchet,
 }
 
@@ -98,7 +100,7 @@ pub(crate) fn initiate(
             ciphertext,
         });
     }
-    let (root, chain) = secrets.derive(&variant);
+    let (root, chain, pq_secret) = secrets.derive(&variant);
 
     let (ratchet, shared) = their_signed
         .agree_with_new(PrivateKey::generate(rng)?)
@@ -111,6 +113,7 @@ pub(crate) fn initiate(
         version: variant.version(),
         base_key: base.public,
         kem,
+        pq_secret,
         ratchet: DoubleRatchet::initiator(&root, chain, signed, ratchet, &shared),
     })
 }
@@ -127,7 +130,7 @@ pub(crate) fn respond(
     identity: &IdentityKeyPair,
     message: &PreKeySignalMessage,
     keys: &ResponderKeys<'_>,
-) -> Result<DoubleRatchet> {
+) -> Result<(DoubleRatchet, Secret<32>)> {
     let base_key = message.base_key();
     if !base_key.is_torsion_free() {
         return Err(Error::InvalidKey(KeyRole::Base));
@@ -166,9 +169,10 @@ pub(crate) fn respond(
     if variant.version() != message.version() {
         return Err(Error::InvalidMessage);
     }
-    let (root, chain) = secrets.derive(&variant);
+    let (root, chain, pq_secret) = secrets.derive(&variant);
     // The signed pre-key is also the responder's first ratchet key.
-    Ok(DoubleRatchet::responder(root, chain, signed.duplicate()))
+    let ratchet = DoubleRatchet::responder(root, chain, signed.duplicate());
+    Ok((ratchet, pq_secret))
 }
 
 /// The concatenated agreements, wiped on drop.
@@ -188,19 +192,19 @@ impl Secrets {
         Ok(())
     }
 
-    /// The official library takes 32 bytes more in version 4, for its post-quantum ratchet; HKDF
-    /// gives the same first 64 either way.
-    fn derive(&self, variant: &Variant) -> (RootKey, ChainKey) {
+    /// The first root key, the first chain key, and what the post-quantum ratchet starts from.
+    fn derive(&self, variant: &Variant) -> (RootKey, ChainKey, Secret<32>) {
         let okm = match variant {
-            Variant::X3dh => hkdf::derive::<64>(&ZERO_SALT, &self.0, &[LABEL_X3DH]),
-            Variant::Kyber => hkdf::derive::<64>(&ZERO_SALT, &self.0, &[LABEL_KYBER]),
+            Variant::X3dh => hkdf::derive::<96>(&ZERO_SALT, &self.0, &[LABEL_X3DH]),
+            Variant::Kyber => hkdf::derive::<96>(&ZERO_SALT, &self.0, &[LABEL_KYBER]),
             Variant::MlKem { transcript } => {
-                hkdf::derive::<64>(&ZERO_SALT, &self.0, &[LABEL_ML_KEM, transcript])
+                hkdf::derive::<96>(&ZERO_SALT, &self.0, &[LABEL_ML_KEM, transcript])
             }
         };
         let root = Secret::part_of(okm.as_slice(), 0);
         let chain = Secret::part_of(okm.as_slice(), 32);
-        (RootKey::new(root), ChainKey::new(chain, 0))
+        let pq = Secret::part_of(okm.as_slice(), 64);
+        (RootKey::new(root), ChainKey::new(chain, 0), pq)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Every label lives beside the derivation that uses it, never here, so that one look at a module
 //! tells its domain separation.
 
+use std::sync::LazyLock;
+
 use sha2::Sha256;
 
 use crate::hmac_block::{HmacKey, MAX_INPUT_LEN, Tag};
@@ -22,16 +24,21 @@ pub(crate) fn derive<const N: usize>(salt: &[u8], input: &[u8], info: &[&[u8]]) 
     output
 }
 
-/// The hot form: a 32-byte input under a 32-byte salt and a label of at most 22 bytes, so that every
-/// HMAC in it is one block.
+/// The hot form: a 32-byte input, a 32-byte salt or none, and a short label, so that every HMAC in it
+/// is a block or two.
 pub(crate) fn derive_short<const N: usize>(
-    salt: &HmacKey,
+    salt: Option<&[u8; 32]>,
     input: &[u8; 32],
     info: &[u8],
 ) -> Secret<N> {
+    static NO_SALT: LazyLock<HmacKey> = LazyLock::new(|| HmacKey::new(&ZERO_SALT));
     const { assert!(N <= 255 * 32, "the longest output of HKDF-SHA-256") };
     debug_assert!(info.len() < MAX_INPUT_LEN.saturating_sub(32));
-    let key = HmacKey::new(&salt.tag(&[input]));
+    let extracted = match salt {
+        Some(salt) => HmacKey::new(salt).tag(&[input]),
+        None => NO_SALT.tag(&[input]),
+    };
+    let key = HmacKey::new(&extracted);
     let mut output = Secret::zeroed();
     let mut previous: Option<Tag> = None;
     for (counter, chunk) in (1..=u8::MAX).zip(output.chunks_mut(32)) {
@@ -114,7 +121,7 @@ mod tests {
                 continue;
             };
             if case.info.len() <= 22 {
-                let okm = derive_short::<MOST>(&HmacKey::new(&salt), input, &case.info);
+                let okm = derive_short::<MOST>(Some(&salt), input, &case.info);
                 assert_eq!(okm[..case.size], case.okm[..], "case {}", case.tc_id);
                 short += 1;
             }
@@ -129,7 +136,7 @@ mod tests {
             input: [u8; 32],
             info in proptest::collection::vec(any::<u8>(), 0..=22),
         ) {
-            let short = derive_short::<80>(&HmacKey::new(&salt), &input, &info);
+            let short = derive_short::<80>(Some(&salt), &input, &info);
             prop_assert_eq!(*short, *derive::<80>(&salt, &input, &[&info]));
         }
     }

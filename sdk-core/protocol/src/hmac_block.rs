@@ -1,4 +1,4 @@
-//! HMAC-SHA-256 (RFC 2104) with 32-byte keys over inputs that fit one hash block.
+//! HMAC-SHA-256 (RFC 2104) with 32-byte keys over inputs of one hash block or two.
 //!
 //! The ratchets do nothing else: a chain step is two such HMACs under one key, the message keys are an
 //! HKDF of such HMACs. Keyed by midstates on the bare compression function, the two halves of a chain
@@ -13,8 +13,9 @@ use crate::secret::Secret;
 /// A SHA-256 digest or HMAC value, wiped on drop.
 pub(crate) type Tag = Secret<32>;
 
-/// The longest input: one block less the padding byte and the 8-byte length.
-pub(crate) const MAX_INPUT_LEN: usize = BLOCK_LEN - 9;
+/// The longest input: two blocks less the padding byte and the 8-byte length.
+pub(crate) const MAX_INPUT_LEN: usize = ONE_BLOCK_INPUT_LEN + BLOCK_LEN;
+const ONE_BLOCK_INPUT_LEN: usize = BLOCK_LEN - 9;
 
 const BLOCK_LEN: usize = 64;
 const IPAD: u8 = 0x36;
@@ -68,7 +69,12 @@ impl HmacKey {
     /// HMAC of the concatenated `parts`, at most [`MAX_INPUT_LEN`] bytes: each caller passes a
     /// layout that is fixed when it is written.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> Tag {
-        self.finish(self.absorb(&last_block(parts)))
+        let (blocks, count) = last_blocks(parts);
+        let mut state = self.inner;
+        for block in blocks.as_chunks().0.iter().take(count) {
+            compress(&mut state, block);
+        }
+        self.finish(state)
     }
 
     /// HMAC of one byte.
@@ -120,28 +126,35 @@ fn key_block(key: &[u8; 32], pad: u8) -> Secret<BLOCK_LEN> {
     Secret::new(block)
 }
 
-/// The block that ends a hash whose first block was the key: input, `0x80`, zeros, bit length.
-fn last_block(parts: &[&[u8]]) -> Secret<BLOCK_LEN> {
-    let mut block = Secret::zeroed();
+/// The one or two blocks that end a hash whose first block was the key: input, `0x80`, zeros, bit
+/// length.
+fn last_blocks(parts: &[&[u8]]) -> (Secret<{ 2 * BLOCK_LEN }>, usize) {
+    let mut blocks = Secret::zeroed();
     let mut length = 0usize;
     for part in parts {
         let end = length.saturating_add(part.len());
         debug_assert!(end <= MAX_INPUT_LEN);
-        if let Some(slot) = block.get_mut(length..end) {
+        if let Some(slot) = blocks.get_mut(length..end) {
             slot.copy_from_slice(part);
         }
         length = end;
     }
-    if let Some(slot) = block.get_mut(length) {
+    if let Some(slot) = blocks.get_mut(length) {
         *slot = 0x80;
     }
-    if let Some(tail) = block.last_chunk_mut::<8>() {
+    let count: usize = if length <= ONE_BLOCK_INPUT_LEN { 1 } else { 2 };
+    if let Some(tail) = blocks
+        .as_chunks_mut::<BLOCK_LEN>()
+        .0
+        .get_mut(count.saturating_sub(1))
+        .and_then(|block| block.last_chunk_mut::<8>())
+    {
         *tail = bit_length(length);
     }
-    block
+    (blocks, count)
 }
 
-/// [`last_block`] of a digest.
+/// [`last_blocks`] of a digest.
 fn digest_block(state: &State) -> Block {
     const PADDING: Block = padding(32);
     let mut block = PADDING;
@@ -283,7 +296,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((valid, modified, fitting), (66, 108, 160));
+        assert_eq!((valid, modified, fitting), (66, 108, 162));
     }
 
     proptest! {

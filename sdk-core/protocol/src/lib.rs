@@ -66,7 +66,7 @@
 //! let bundle = PreKeyBundle::new(bob, device, &signed, Some(&one_time), Some(&kem));
 //!
 //! // Alice starts a session and writes; Bob is offline all the while.
-//! let mut alice_to_bob = Session::new();
+//! let mut alice_to_bob = Session::new(PqPolicy::Required);
 //! alice_to_bob.initiate(alice, &bundle, now, rng)?;
 //! let first = alice_to_bob.encrypt(b"Hello, Bob", now)?;
 //! assert_eq!(first.message_type(), MessageType::PreKey);
@@ -76,7 +76,7 @@
 //! let message = PreKeySignalMessage::from_bytes(&on_the_wire)?;
 //! assert_eq!(message.identity_key(), alice_id.public_key()); // his to decide
 //! let mut replay_guard = ReplayGuard::new();
-//! let mut bob_to_alice = Session::new();
+//! let mut bob_to_alice = Session::new(PqPolicy::Required);
 //! let received = bob_to_alice.decrypt_pre_key(
 //!     bob,
 //!     &message,
@@ -182,6 +182,7 @@ pub mod identity;
 pub mod import;
 pub mod kem;
 pub mod message;
+pub mod pq_ratchet;
 pub mod pre_key;
 pub mod ratchet;
 pub mod safety_number;
@@ -209,6 +210,7 @@ pub use kem::{
 pub use message::{
     CiphertextMessage, MessageType, PreKeySignalMessage, ProtocolVersion, SignalMessage,
 };
+pub use pq_ratchet::PqPolicy;
 pub use pre_key::{
     KemPreKey, KemPreKeyBundle, OneTimePreKey, OneTimePreKeyBundle, PreKeyBundle,
     REPLAY_GUARD_CAPACITY, ReplayGuard, SignedPreKey, SignedPreKeyBundle,

@@ -33,6 +33,8 @@ pub(crate) struct SignalMessage {
     pub(crate) ciphertext: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "5")]
     pub(crate) pq_ratchet: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub(crate) addresses: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -35,6 +35,7 @@ use crate::curve::{KeyPair, PrivateKey, PublicKey};
 use crate::encoding::{Reader, Writer};
 use crate::error::{Error, KeyRole, Result};
 use crate::message::{Direction, ProtocolVersion, SignalMessage, SignalMessageParts};
+use crate::secret::Secret;
 
 /// How far ahead of the next expected message a counter may be, in a session and in a sender-key
 /// chain. Bounds the work that an unauthenticated counter can cause: about 3 ms.
@@ -60,6 +61,17 @@ pub(crate) struct DoubleRatchet {
     previous_counter: u32,
     /// Oldest first, at most [`MAX_RECEIVING_CHAINS`].
     receiving: Vec<ReceivingChain>,
+}
+
+/// What the ratchet that runs beside this one puts into a message.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Salts the message's keys.
+    pub(crate) salt: Option<Secret<32>>,
+    /// Field 5.
+    pub(crate) field: Option<Vec<u8>>,
+    /// Field 6: who sends to whom, in a session's first messages.
+    pub(crate) addresses: Option<Vec<u8>>,
 }
 
 /// What a verified message does to the state.
@@ -141,45 +153,52 @@ impl DoubleRatchet {
         &self.sending.ratchet.public
     }
 
-    /// Encrypts the next message of the sending chain.
+    /// Encrypts the next message of the sending chain. `beside` is asked, once nothing else can fail,
+    /// for what the ratchet that runs beside this one puts in.
     pub(crate) fn seal(
         &mut self,
         plaintext: &[u8],
         version: ProtocolVersion,
         direction: Direction<'_>,
+        beside: impl FnOnce() -> Result<Beside>,
     ) -> Result<SignalMessage> {
         let (seed, next) = self.sending.chain.step()?;
-        let keys = seed.expand(None);
+        let beside = beside()?;
+        let keys = seed.expand(beside.salt.as_deref());
         let parts = SignalMessageParts {
             version,
             ratchet_key: &self.sending.ratchet.public,
             counter: self.sending.chain.index(),
             previous_counter: self.previous_counter,
             ciphertext: cipher::encrypt(&keys.cipher, &keys.iv, plaintext),
-            pq_ratchet: None,
+            pq_ratchet: beside.field,
+            addresses: beside.addresses,
         };
         let message = SignalMessage::seal(parts, &keys.mac, direction);
         self.sending.chain = next;
         Ok(message)
     }
 
-    /// Authenticates and decrypts a message, and moves on if that succeeds.
-    pub(crate) fn decrypt(
+    /// Authenticates and decrypts a message, and moves on if that succeeds. `salt` is asked, once the
+    /// message is known to be no repeat, for what the ratchet that runs beside this one makes of it.
+    pub(crate) fn decrypt<R: TryCryptoRng + ?Sized>(
         &mut self,
         message: &SignalMessage,
         direction: Direction<'_>,
-        rng: &mut (impl TryCryptoRng + ?Sized),
+        rng: &mut R,
+        salt: impl FnOnce(&mut R) -> Result<Option<Secret<32>>>,
     ) -> Result<Vec<u8>> {
-        let (plaintext, step) = self.open(message, direction, rng)?;
+        let (plaintext, step) = self.open(message, direction, rng, salt)?;
         self.commit(step);
         Ok(plaintext)
     }
 
-    fn open(
+    fn open<R: TryCryptoRng + ?Sized>(
         &self,
         message: &SignalMessage,
         direction: Direction<'_>,
-        rng: &mut (impl TryCryptoRng + ?Sized),
+        rng: &mut R,
+        salt: impl FnOnce(&mut R) -> Result<Option<Secret<32>>>,
     ) -> Result<(Vec<u8>, Step)> {
         let known = self
             .receiving
@@ -187,14 +206,15 @@ impl DoubleRatchet {
             .enumerate()
             .find(|(_, chain)| chain.ratchet_key() == message.ratchet_key());
         let Some((index, chain)) = known else {
-            return self.open_turning(message, direction, rng);
+            return self.open_turning(message, direction, rng, salt);
         };
         if message.counter() < chain.next_index() {
             let (position, key) = chain
                 .skipped()
                 .find(message.counter())
                 .ok_or(Error::DuplicateMessage)?;
-            let plaintext = decrypt_with(&key.expand(None), message, direction)?;
+            let keys = key.expand(salt(rng)?.as_deref());
+            let plaintext = decrypt_with(&keys, message, direction)?;
             let step = Step::UseSkipped {
                 chain: index,
                 position,
@@ -202,7 +222,8 @@ impl DoubleRatchet {
             return Ok((plaintext, step));
         }
         let advance = chain.advance_to(message.counter())?;
-        let plaintext = decrypt_with(&advance.seed.expand(None), message, direction)?;
+        let keys = advance.seed.expand(salt(rng)?.as_deref());
+        let plaintext = decrypt_with(&keys, message, direction)?;
         let step = Step::Advance {
             chain: index,
             next: advance.next,
@@ -213,11 +234,12 @@ impl DoubleRatchet {
 
     /// Opens a message under a ratchet key not seen before: one DH step to read it and, once it has
     /// proved genuine, one to answer it.
-    fn open_turning(
+    fn open_turning<R: TryCryptoRng + ?Sized>(
         &self,
         message: &SignalMessage,
         direction: Direction<'_>,
-        rng: &mut (impl TryCryptoRng + ?Sized),
+        rng: &mut R,
+        salt: impl FnOnce(&mut R) -> Result<Option<Secret<32>>>,
     ) -> Result<(Vec<u8>, Step)> {
         let blame = |error: Error| error.about(KeyRole::Ratchet);
         let theirs = Peer::new(message.ratchet_key());
@@ -225,7 +247,8 @@ impl DoubleRatchet {
         let (root, chain) = self.root.turn(&shared);
         let mut receiving = ReceivingChain::new(*message.ratchet_key(), chain);
         let advance = receiving.advance_to(message.counter())?;
-        let plaintext = decrypt_with(&advance.seed.expand(None), message, direction)?;
+        let keys = advance.seed.expand(salt(rng)?.as_deref());
+        let plaintext = decrypt_with(&keys, message, direction)?;
         receiving.commit_advance(advance.next, advance.skipped);
 
         let (ratchet, shared) = theirs

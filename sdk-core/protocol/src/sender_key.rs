@@ -22,13 +22,11 @@ pub use outbound::OutboundSenderKey;
 pub(crate) use inbound::SenderKeyState;
 
 use core::fmt;
-use std::sync::LazyLock;
 
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::hkdf::{self, ZERO_SALT};
-use crate::hmac_block::HmacKey;
+use crate::hkdf;
 use crate::ratchet::MessageSeed;
 use crate::secret::Secret;
 
@@ -37,8 +35,6 @@ const LABEL: &[u8] = b"WhisperGroup";
 /// The version byte: 3 above, 3 below.
 const VERSION_BYTE: u8 = 0x33;
 const VERSION: u8 = VERSION_BYTE >> 4;
-
-static NO_SALT: LazyLock<HmacKey> = LazyLock::new(|| HmacKey::new(&ZERO_SALT));
 
 /// Names a sender-key distribution: usually one a group, chosen at random by its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +71,7 @@ struct GroupMessageKeys {
 
 impl GroupMessageKeys {
     fn expand(seed: &MessageSeed) -> Self {
-        let okm = hkdf::derive_short::<48>(&NO_SALT, seed.as_bytes(), LABEL);
+        let okm = hkdf::derive_short::<48>(None, seed.as_bytes(), LABEL);
         Self {
             iv: Secret::part_of(okm.as_slice(), 0),
             cipher: Secret::part_of(okm.as_slice(), 16),

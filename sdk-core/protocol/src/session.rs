@@ -19,9 +19,11 @@
 //!
 //! The [crate page](crate#alice-and-bob) has a runnable conversation.
 
+mod addresses;
 mod encoding;
 mod state;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use state::{PendingPreKey, SessionState};
 
 use core::fmt;
@@ -29,13 +31,17 @@ use std::collections::VecDeque;
 
 use rand_core::TryCryptoRng;
 
-use crate::address::{KemPreKeyId, OneTimePreKeyId, RegistrationId, SignedPreKeyId, Timestamp};
+use crate::address::{
+    KemPreKeyId, OneTimePreKeyId, ProtocolAddress, RegistrationId, SignedPreKeyId, Timestamp,
+};
 use crate::curve::PublicKey;
 use crate::error::{Error, KeyRole, Result};
 use crate::handshake::{self, ResponderKeys};
 use crate::identity::LocalParty;
 use crate::message::{CiphertextMessage, PreKeySignalMessage, ProtocolVersion, SignalMessage};
+use crate::pq_ratchet::{Direction, PqPolicy, PqRatchet};
 use crate::pre_key::{KemPreKey, OneTimePreKey, PreKeyBundle, ReplayGuard, SignedPreKey};
+use crate::secret::Secret;
 
 /// How many archived states a session keeps; the oldest is dropped first.
 pub const MAX_ARCHIVED_STATES: usize = 40;
@@ -51,17 +57,18 @@ pub const MAX_UNACKNOWLEDGED_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// The shared state with one device of a peer. See the [module page](self) for the rules.
 ///
 /// ```
-/// use hushpost_protocol::{Error, Session, Timestamp};
+/// use hushpost_protocol::{Error, PqPolicy, Session, Timestamp};
 ///
-/// let mut session = Session::new();
+/// let mut session = Session::new(PqPolicy::Required);
 /// let unsent = session.encrypt(b"too early", Timestamp(0));
 /// assert_eq!(unsent.err(), Some(Error::NoSession)); // fetch a bundle and `initiate` first
 /// let restored = Session::decode(&session.encode())?;
 /// assert!(!restored.can_send(Timestamp(0)));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Default)]
 pub struct Session {
+    policy: PqPolicy,
+    addresses: Option<Addresses>,
     /// Boxed, so that moving between current and archived leaves no copies of keys behind.
     current: Option<Box<SessionState>>,
     archived: VecDeque<Box<SessionState>>,
@@ -104,13 +111,28 @@ pub struct ConsumedPreKeys {
 }
 
 impl Session {
-    /// A session with no state yet.
+    /// A session with no state yet. `policy` is for the states to come.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn new(policy: PqPolicy) -> Self {
         Self {
+            policy,
+            addresses: None,
             current: None,
             archived: VecDeque::new(),
         }
+    }
+
+    /// Says whom the session is between. Its first messages then carry both addresses under their
+    /// MAC, and those received are held against them.
+    #[must_use]
+    pub const fn between(mut self, local: ProtocolAddress, remote: ProtocolAddress) -> Self {
+        self.addresses = Some(Addresses { local, remote });
+        self
+    }
+
+    /// Changes the policy for the states to come.
+    pub const fn set_pq_policy(&mut self, policy: PqPolicy) {
+        self.policy = policy;
     }
 
     /// Starts a new state from a pre-key bundle and makes it current. Check the bundle's identity
@@ -131,8 +153,15 @@ impl Session {
             Some(_) => ProtocolVersion::V4,
             None => ProtocolVersion::V3,
         };
-        self.refuse_downgrade(version, &bundle.identity_key)?;
+        let policy = self.refuse_downgrade(version, &bundle.identity_key)?;
         let initiated = handshake::initiate(local.identity, bundle, rng)?;
+        let pq = start_pq(
+            policy,
+            version,
+            Direction::Initiator,
+            initiated.pq_secret,
+            rng,
+        )?;
         self.make_current(Box::new(SessionState {
             version: initiated.version,
             local_identity: *local.identity.public_key(),
@@ -147,6 +176,7 @@ impl Session {
                 created: now,
             }),
             ratchet: initiated.ratchet,
+            pq,
         }));
         Ok(())
     }
@@ -162,7 +192,7 @@ impl Session {
         if !state.is_fresh(now) {
             return Err(Error::StaleSession);
         }
-        state.encrypt(plaintext)
+        state.encrypt(plaintext, self.addresses.as_ref())
     }
 
     /// Decrypts a message of an established session.
@@ -209,7 +239,12 @@ impl Session {
         if let Some(position) = self.position_of(message.version(), message.base_key()) {
             return self.decrypt_known(position, message, rng);
         }
-        self.refuse_downgrade(message.version(), message.identity_key())?;
+        let mut policy = self.refuse_downgrade(message.version(), message.identity_key())?;
+        match (policy, message.message().pq_ratchet()) {
+            (PqPolicy::Required, None) => return Err(Error::Downgrade),
+            (PqPolicy::Allowed, None) => policy = PqPolicy::Off,
+            _ => {}
+        }
         let keys = match_ids(message, &secrets)?;
         let replay_guard = secrets.replay_guard;
         // A used-up one-time key answers no replay; only a start that used none needs the guard.
@@ -219,6 +254,14 @@ impl Session {
         if guarded {
             replay_guard.check(keys.signed.id, kem_id, message.base_key())?;
         }
+        let (ratchet, pq_secret) = handshake::respond(local.identity, message, &keys)?;
+        let pq = start_pq(
+            policy,
+            message.version(),
+            Direction::Responder,
+            pq_secret,
+            rng,
+        )?;
         let mut state = Box::new(SessionState {
             version: message.version(),
             local_identity: *local.identity.public_key(),
@@ -227,9 +270,10 @@ impl Session {
             remote_registration_id: message.registration_id(),
             base_key: *message.base_key(),
             pending: None,
-            ratchet: handshake::respond(local.identity, message, &keys)?,
+            ratchet,
+            pq,
         });
-        let plaintext = state.decrypt(message.message(), rng)?;
+        let plaintext = state.decrypt(message.message(), self.addresses.as_ref(), rng)?;
         let consumed = ConsumedPreKeys {
             one_time_pre_key: message.one_time_pre_key_id(),
             signed_pre_key: keys.signed.id,
@@ -271,8 +315,9 @@ impl Session {
         message: &SignalMessage,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Received> {
+        let addresses = self.addresses;
         let state = self.state_mut(position).ok_or(Error::NoSession)?;
-        let plaintext = state.decrypt(message, rng)?;
+        let plaintext = state.decrypt(message, addresses.as_ref(), rng)?;
         let identity_key = state.remote_identity;
         if let Position::Archived(index) = position {
             self.promote(index);
@@ -312,6 +357,14 @@ impl Session {
     #[must_use]
     pub fn version(&self) -> Option<ProtocolVersion> {
         self.current.as_ref().map(|state| state.version)
+    }
+
+    /// Which post-quantum epoch the current state is agreeing on, from 1; `None` if it runs without
+    /// that ratchet, or has not decided yet.
+    #[must_use]
+    pub fn pq_epoch(&self) -> Option<u64> {
+        let pq = self.current.as_ref()?.pq.as_ref()?;
+        pq.is_decided().then(|| pq.epoch())
     }
 
     /// The peer's identity in the current state.
@@ -354,25 +407,39 @@ impl Session {
 
     /// Rebuilds a session from states, newest first.
     pub(crate) fn from_states(
+        policy: PqPolicy,
+        addresses: Option<Addresses>,
         current: Option<Box<SessionState>>,
         archived: VecDeque<Box<SessionState>>,
     ) -> Result<Self> {
         if archived.len() > MAX_ARCHIVED_STATES {
             return Err(Error::InvalidState);
         }
-        Ok(Self { current, archived })
+        Ok(Self {
+            policy,
+            addresses,
+            current,
+            archived,
+        })
     }
 
-    /// Once post-quantum, an identity does not go back.
-    fn refuse_downgrade(&self, version: ProtocolVersion, identity: &PublicKey) -> Result<()> {
-        let stronger =
-            |state: &SessionState| state.remote_identity == *identity && state.version > version;
-        if self.current.iter().any(|state| stronger(state))
-            || self.archived.iter().any(|state| stronger(state))
-        {
+    /// Once post-quantum, an identity does not go back: refuses a weaker handshake than it has used,
+    /// and answers the policy for a new state with it.
+    fn refuse_downgrade(&self, version: ProtocolVersion, identity: &PublicKey) -> Result<PqPolicy> {
+        let mut policy = self.policy;
+        let states = self.current.iter().chain(&self.archived);
+        for state in states.filter(|state| state.remote_identity == *identity) {
+            if state.version > version {
+                return Err(Error::Downgrade);
+            }
+            if state.pq.as_ref().is_some_and(PqRatchet::is_decided) {
+                policy = PqPolicy::Required;
+            }
+        }
+        if policy == PqPolicy::Required && version < ProtocolVersion::V4 {
             return Err(Error::Downgrade);
         }
-        Ok(())
+        Ok(policy)
     }
 
     fn position_of(&self, version: ProtocolVersion, base_key: &PublicKey) -> Option<Position> {
@@ -402,11 +469,14 @@ impl Session {
     /// Makes an archived state current, unless a stronger one of the same identity, current or
     /// archived, is there.
     fn promote(&mut self, index: usize) {
-        let refused = self.archived.get(index).is_none_or(|state| {
-            let identity = &state.remote_identity;
-            self.refuse_downgrade(state.version, identity).is_err()
+        let outranked = self.archived.get(index).is_none_or(|state| {
+            let mut states = self.current.iter().chain(&self.archived);
+            states.any(|other| {
+                other.remote_identity == state.remote_identity
+                    && other.strength() > state.strength()
+            })
         });
-        if refused {
+        if outranked {
             return;
         }
         if let Some(state) = self.archived.remove(index) {
@@ -416,13 +486,30 @@ impl Session {
 
     fn bound_skipped(&mut self) {
         let states = self.current.iter().chain(&self.archived);
-        let mut total: usize = states.map(|state| state.ratchet.skipped_len()).sum();
+        let mut total: usize = states.map(|state| state.skipped_len()).sum();
         for state in self.archived.iter_mut().rev() {
             if total <= MAX_SKIPPED_KEYS_PER_SESSION {
                 break;
             }
-            total = total.saturating_sub(state.ratchet.skipped_len());
-            state.ratchet.drop_skipped();
+            total = total.saturating_sub(state.skipped_len());
+            state.drop_skipped();
+        }
+    }
+}
+
+/// The ratchet to run beside a new state's, where policy and version allow one.
+fn start_pq(
+    policy: PqPolicy,
+    version: ProtocolVersion,
+    direction: Direction,
+    initial: Secret<32>,
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<Option<PqRatchet>> {
+    match (policy, version) {
+        (PqPolicy::Off, _) | (_, ProtocolVersion::V3) => Ok(None),
+        (PqPolicy::Allowed | PqPolicy::Required, ProtocolVersion::V4) => {
+            let required = policy == PqPolicy::Required;
+            PqRatchet::new(direction, required, initial, rng).map(Some)
         }
     }
 }

@@ -71,7 +71,7 @@ impl Setting {
         let mut rng = seeded(1);
         let alice = Device::generate(&mut rng);
         let bob = Device::generate(&mut rng);
-        let mut session = Session::new();
+        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
         let bundle = bob.bundle();
         session
             .initiate(alice.local(), &bundle, NOW, &mut rng)
@@ -92,12 +92,18 @@ impl Setting {
         let base_key = self.first.base_key().to_bytes();
         let changed = spliced(self.first.as_bytes(), &base_key, &typed(u));
         let message = PreKeySignalMessage::from_bytes(&changed)?;
-        let (mut session, mut guard) = (Session::new(), ReplayGuard::new());
+        let (mut session, mut guard) = (
+            Session::new(hushpost_protocol::PqPolicy::Off),
+            ReplayGuard::new(),
+        );
         let secrets = self.bob.secrets(&mut guard);
         let local = self.bob.local();
         let result = session.decrypt_pre_key(local, &message, secrets, &mut self.rng);
         if result.is_err() {
-            assert_eq!(session.encode(), Session::new().encode());
+            assert_eq!(
+                session.encode(),
+                Session::new(hushpost_protocol::PqPolicy::Off).encode()
+            );
             assert!(guard.is_empty());
         }
         result.map(|_| ())
@@ -332,11 +338,14 @@ fn an_identity_on_the_twist_starts_no_session() {
         };
         let mut bundle = setting.bob.bundle();
         bundle.identity_key = key;
-        let mut session = Session::new();
+        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
         let local = setting.alice.local();
         let result = session.initiate(local, &bundle, NOW, &mut setting.rng);
         refused(result, KeyRole::Identity);
-        assert_eq!(session.encode(), Session::new().encode());
+        assert_eq!(
+            session.encode(),
+            Session::new(hushpost_protocol::PqPolicy::Off).encode()
+        );
         tried += 1;
     }
     assert!(tried > 100, "{tried}");
@@ -387,12 +396,18 @@ fn a_ratchet_key_with_a_component_of_small_order_does_not_open() {
         let first = setting.first.as_bytes();
         let changed = spliced(first, &ratchet_key.to_bytes(), &typed(other));
         let message = PreKeySignalMessage::from_bytes(&changed).unwrap();
-        let (mut session, mut guard) = (Session::new(), ReplayGuard::new());
+        let (mut session, mut guard) = (
+            Session::new(hushpost_protocol::PqPolicy::Off),
+            ReplayGuard::new(),
+        );
         let secrets = setting.bob.secrets(&mut guard);
         let local = setting.bob.local();
         let result = session.decrypt_pre_key(local, &message, secrets, &mut setting.rng);
         assert_eq!(result.err(), Some(Error::InvalidMessage));
-        assert_eq!(session.encode(), Session::new().encode());
+        assert_eq!(
+            session.encode(),
+            Session::new(hushpost_protocol::PqPolicy::Off).encode()
+        );
     }
 }
 
@@ -408,18 +423,26 @@ fn pre_keys_on_the_twist_give_a_session_that_the_peers_pre_keys_cannot_open() {
     bundle.signed_pre_key.key = key;
     let local = setting.alice.local();
     // Not signed by the peer, it is refused like any other key.
-    let result = Session::new().initiate(local, &bundle, NOW, &mut setting.rng);
+    let result = Session::new(hushpost_protocol::PqPolicy::Off).initiate(
+        local,
+        &bundle,
+        NOW,
+        &mut setting.rng,
+    );
     assert_eq!(result, Err(Error::InvalidSignature(KeyRole::SignedPreKey)));
 
     let mut bundle = setting.bob.bundle();
     bundle.one_time_pre_key.as_mut().unwrap().key = key;
-    let mut session = Session::new();
+    let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
     session
         .initiate(local, &bundle, NOW, &mut setting.rng)
         .unwrap();
     let message = session.encrypt(b"for nobody", NOW).unwrap();
     let message = PreKeySignalMessage::from_bytes(message.as_bytes()).unwrap();
-    let (mut theirs, mut guard) = (Session::new(), ReplayGuard::new());
+    let (mut theirs, mut guard) = (
+        Session::new(hushpost_protocol::PqPolicy::Off),
+        ReplayGuard::new(),
+    );
     let secrets = setting.bob.secrets(&mut guard);
     let result = theirs.decrypt_pre_key(setting.bob.local(), &message, secrets, &mut setting.rng);
     assert_eq!(result.err(), Some(Error::InvalidMessage));

@@ -51,7 +51,7 @@ impl Bob {
                 pre_keys: PreKeys::of(bob),
             },
             guard: ReplayGuard::new(),
-            session: Session::new(),
+            session: Session::new(hushpost_protocol::PqPolicy::Off),
         }
     }
 
@@ -297,7 +297,7 @@ fn a_replayed_first_message_finds_no_key_or_is_remembered() {
         let first = &flight(&recording)[0];
         let _ = bob.receive_step(first).unwrap();
         // The session is lost, the guard is not, and a used one-time key is deleted.
-        bob.session = Session::new();
+        bob.session = Session::new(hushpost_protocol::PqPolicy::Off);
         let expected = match bob.device.pre_keys.one_time.take() {
             Some(_) => Error::NoSuchPreKey(KeyRole::OneTimePreKey),
             None => Error::ReplayedBaseKey,
@@ -344,7 +344,7 @@ fn a_recorded_bundle_verifies_and_starts_a_session_that_bob_can_read() {
             registration_id: RegistrationId(number(&recording["alice"], "registration_id")),
         };
         let mut rng = seeded(2);
-        let mut session = Session::new();
+        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
         session.initiate(local, &bundle, NOW, &mut rng).unwrap();
         let message = session.encrypt(b"to a recorded Bob", NOW).unwrap();
         let received = bob.receive(3, message.as_bytes(), &mut rng).unwrap();

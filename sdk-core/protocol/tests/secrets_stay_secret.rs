@@ -129,7 +129,10 @@ fn debug_output_of_a_session_hides_its_keys_and_that_of_a_message_its_plaintext(
     let after = &step["receiver_after"];
     let ratchet = bytes(after, "sender_ratchet_private");
     let mut rng = Scripted([ratchet.clone()].into());
-    let (mut session, mut guard) = (Session::new(), ReplayGuard::new());
+    let (mut session, mut guard) = (
+        Session::new(hushpost_protocol::PqPolicy::Off),
+        ReplayGuard::new(),
+    );
     let secrets = device.secrets(&mut guard);
     let received = session
         .decrypt_pre_key(device.local(), &message, secrets, &mut rng)
@@ -357,7 +360,7 @@ impl Setting {
         let mut rng = seeded(9);
         let alice = Device::generate(&mut rng);
         let bob = Device::generate(&mut rng);
-        let mut session = Session::new();
+        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
         session
             .initiate(alice.local(), &bob.bundle(), NOW, &mut rng)
             .unwrap();
@@ -373,7 +376,10 @@ impl Setting {
 
     /// Bob's session after the first message.
     fn answering(&self, rng: &mut impl rand_core::TryCryptoRng) -> Session {
-        let (mut session, mut guard) = (Session::new(), ReplayGuard::new());
+        let (mut session, mut guard) = (
+            Session::new(hushpost_protocol::PqPolicy::Off),
+            ReplayGuard::new(),
+        );
         let secrets = self.bob.secrets(&mut guard);
         let local = self.bob.local();
         let received = session
@@ -398,7 +404,10 @@ fn a_session_stays_as_it_was_when_the_generator_breaks() {
         first,
     } = &Setting::new();
     // Starting, from nothing and over an older start.
-    for stored in [Session::new().encode(), session.encode()] {
+    for stored in [
+        Session::new(hushpost_protocol::PqPolicy::Off).encode(),
+        session.encode(),
+    ] {
         let initiate = |rng: &mut Broken| {
             let mut session = Session::decode(&stored).unwrap();
             let result = session.initiate(alice.local(), &bob.bundle(), NOW, rng);
@@ -410,7 +419,7 @@ fn a_session_stays_as_it_was_when_the_generator_breaks() {
     }
 
     // The responder's first step. Without a one-time key, so that the guard is asked.
-    let mut no_one_time = Session::new();
+    let mut no_one_time = Session::new(hushpost_protocol::PqPolicy::Off);
     let mut bundle = bob.bundle();
     bundle.one_time_pre_key = None;
     no_one_time
@@ -420,11 +429,17 @@ fn a_session_stays_as_it_was_when_the_generator_breaks() {
     let guarded = PreKeySignalMessage::from_bytes(guarded.as_bytes()).unwrap();
     for message in [first, &guarded] {
         let respond = |rng: &mut Broken| {
-            let (mut session, mut guard) = (Session::new(), ReplayGuard::new());
+            let (mut session, mut guard) = (
+                Session::new(hushpost_protocol::PqPolicy::Off),
+                ReplayGuard::new(),
+            );
             let secrets = bob.secrets(&mut guard);
             let result = session.decrypt_pre_key(bob.local(), message, secrets, rng);
             if result.is_err() {
-                assert_eq!(session.encode(), Session::new().encode());
+                assert_eq!(
+                    session.encode(),
+                    Session::new(hushpost_protocol::PqPolicy::Off).encode()
+                );
                 assert!(guard.is_empty());
             }
             result
@@ -500,12 +515,15 @@ fn a_generator_that_repeats_itself_is_noticed_where_two_draws_must_differ() {
     );
 
     let setting = Setting::new();
-    let mut session = Session::new();
+    let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
     let bundle = setting.bob.bundle();
     let local = setting.alice.local();
     let initiated = session.initiate(local, &bundle, NOW, &mut repeating());
     assert_eq!(initiated.err(), refused);
-    assert_eq!(session.encode(), Session::new().encode());
+    assert_eq!(
+        session.encode(),
+        Session::new(hushpost_protocol::PqPolicy::Off).encode()
+    );
 
     // The second turn with the same generator would show the first turn's ratchet key again.
     let mut alice = setting.session;

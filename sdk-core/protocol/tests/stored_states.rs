@@ -128,7 +128,7 @@ fn stored_pre_keys_open_the_stored_sessions_next_message() {
         let first = alice.encrypt(b"still pending", NOW).unwrap();
         let bob = IdentityKeyPair::decode(&bytes(&fixture, "identity")).unwrap();
         let message = PreKeySignalMessage::from_bytes(first.as_bytes()).unwrap();
-        let received = Session::new()
+        let received = Session::new(hushpost_protocol::PqPolicy::Off)
             .decrypt_pre_key(
                 local(&bob),
                 &message,
@@ -183,8 +183,8 @@ fn write_the_fixture_of_the_current_version() {
 
     // A session with an archived state, several chains and skipped messages; and one unanswered.
     let mut fixture = Fixture::new();
-    let mut alice_session = Session::new();
-    let mut bob_session = Session::new();
+    let mut alice_session = Session::new(hushpost_protocol::PqPolicy::Off);
+    let mut bob_session = Session::new(hushpost_protocol::PqPolicy::Off);
     let mut replay_guard = ReplayGuard::new();
     for _ in 0..2 {
         alice_session
@@ -214,7 +214,7 @@ fn write_the_fixture_of_the_current_version() {
     }
     let next = alice_session.encrypt(b"next_message", NOW).unwrap();
     fixture.insert("next_message".into(), hex::encode(next.as_bytes()));
-    let mut pending = Session::new();
+    let mut pending = Session::new(hushpost_protocol::PqPolicy::Off);
     pending.initiate(local(&alice), &bundle, NOW, rng).unwrap();
 
     let mut sender = OutboundSenderKey::generate(GROUP, rng).unwrap();

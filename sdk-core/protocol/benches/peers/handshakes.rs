@@ -46,7 +46,7 @@ pub fn run(criterion: &mut Criterion) {
     let mut session = Session::decode(&stored).unwrap();
     let first = ours::encrypt(&mut session, &[7; 100]);
     criterion.benchmark_group(OURS).bench_function(line, |b| {
-        b.iter(|| bob.receive_first(&mut Session::new(), &first));
+        b.iter(|| bob.receive_first(&mut Session::new(hushpost_protocol::PqPolicy::Off), &first));
     });
     let mut session = olm::initiate(&olm_alice, &olm_bob, one_time);
     let first = olm::encrypt(&mut session, &[7; 100]);

@@ -53,7 +53,7 @@ impl Party {
     }
 
     pub fn initiate(&self, bundle: &PreKeyBundle) -> Session {
-        let mut session = Session::new();
+        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
         session
             .initiate(self.local(), bundle, NOW, &mut rand::rng())
             .unwrap();
@@ -89,7 +89,7 @@ impl Pair {
         let (alice, bob) = (Party::new(), Party::new());
         let mut pair = Self {
             alice: alice.initiate(&bob.bundle()),
-            bob: Session::new(),
+            bob: Session::new(hushpost_protocol::PqPolicy::Off),
         };
         let first = encrypt(&mut pair.alice, b"first");
         let _ = bob.receive_first(&mut pair.bob, &first);

@@ -6,8 +6,9 @@ use getrandom::SysRng;
 use hushpost_protocol::sealed_sender::{self, SenderCertificate, sent_message::SentMessage};
 use hushpost_protocol::{
     DistributionId, IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, MessageType,
-    OneTimePreKeyBundle, OneTimePreKeyId, PreKeyBundle, PrivateKey, ProtocolVersion, PublicKey,
-    RegistrationId, SafetyNumber, SafetyNumberParty, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    OneTimePreKeyBundle, OneTimePreKeyId, PqPolicy, PreKeyBundle, PrivateKey, ProtocolVersion,
+    PublicKey, RegistrationId, SafetyNumber, SafetyNumberParty, SignedPreKeyBundle, SignedPreKeyId,
+    Timestamp,
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -212,16 +213,12 @@ impl Peer {
     }
 
     fn new_party(&mut self, q: &Request) -> Outcome<Value> {
-        match q.optional_text("spqr")? {
-            None | Some("allowed" | "off") => {}
-            Some("required") => {
-                // Without that ratchet a session would be weaker than what was asked for.
-                return Err(Failure::bad_request(
-                    "the SPQR ratchet is not available yet",
-                ));
-            }
+        let pq_policy = match q.optional_text("spqr")? {
+            None | Some("allowed") => PqPolicy::Allowed,
+            Some("required") => PqPolicy::Required,
+            Some("off") => PqPolicy::Off,
             Some(_) => return Err(Failure::bad_request("spqr is not a policy")),
-        }
+        };
         let private = match q.optional_bytes("identity_private")? {
             None => None,
             Some(bytes) => {
@@ -235,6 +232,7 @@ impl Peer {
             q.text("name")?.to_owned(),
             q.device("device")?,
             q.registration_id("registration_id")?,
+            pq_policy,
             private,
         )?;
         let identity = base64(&party.identity.public_key().to_bytes());
@@ -272,6 +270,7 @@ impl Peer {
                 "version": version,
                 "pending": session.is_unacknowledged(),
                 "archived": session.archived_len(),
+                "pq_epoch": session.pq_epoch(),
             })
         });
         Ok(json!({ "info": info }))

@@ -13,7 +13,7 @@ use hushpost_protocol::sealed_sender::{
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, DistributionId, Error, IdentityKeyPair, InboundSenderKey, KemKind,
     KemPreKey, KemPreKeyId, LocalParty, MessageType, OneTimePreKey, OneTimePreKeyId,
-    OutboundSenderKey, PreKeyBundle, PreKeySecrets, PreKeySignalMessage, PrivateKey,
+    OutboundSenderKey, PqPolicy, PreKeyBundle, PreKeySecrets, PreKeySignalMessage, PrivateKey,
     ProtocolAddress, PublicKey, Received, RegistrationId, ReplayGuard, Result,
     SenderKeyDistributionMessage, SenderKeyMessage, ServiceId, Session, SignalMessage,
     SignedPreKey, SignedPreKeyId, Timestamp,
@@ -26,6 +26,7 @@ pub struct Party {
     pub name: String,
     pub device: DeviceId,
     pub registration_id: RegistrationId,
+    pub pq_policy: PqPolicy,
     pub identity: IdentityKeyPair,
     pub next_id: u32,
     pub one_time: BTreeMap<u32, OneTimePreKey>,
@@ -43,6 +44,7 @@ impl Party {
         name: String,
         device: DeviceId,
         registration_id: RegistrationId,
+        pq_policy: PqPolicy,
         private: Option<PrivateKey>,
     ) -> Result<Self> {
         let identity = match private {
@@ -53,6 +55,7 @@ impl Party {
             name,
             device,
             registration_id,
+            pq_policy,
             identity,
             next_id: 1,
             one_time: BTreeMap::new(),
@@ -113,7 +116,7 @@ impl Party {
 
     pub fn process_bundle(&mut self, peer: Address, bundle: &PreKeyBundle) -> Result<()> {
         self.require_trusted(&peer, &bundle.identity_key)?;
-        let mut session = self.sessions.remove(&peer).unwrap_or_default();
+        let mut session = self.take_session(&peer);
         let outcome = session.initiate(self.local(), bundle, now(), &mut SysRng);
         self.put_back(&peer, session, outcome.is_ok());
         outcome?;
@@ -156,7 +159,7 @@ impl Party {
         message: &PreKeySignalMessage,
     ) -> Result<Received> {
         self.require_trusted(peer, message.identity_key())?;
-        let mut session = self.sessions.remove(peer).unwrap_or_default();
+        let mut session = self.take_session(peer);
         let local = LocalParty {
             identity: &self.identity,
             registration_id: self.registration_id,
@@ -177,6 +180,21 @@ impl Party {
             self.one_time.remove(&used.0);
         }
         Ok(received)
+    }
+
+    /// The session with a peer, or one that knows both ends if both names are service ids.
+    fn take_session(&mut self, peer: &Address) -> Session {
+        self.sessions.remove(peer).unwrap_or_else(|| {
+            let session = Session::new(self.pq_policy);
+            let remote = ServiceId::parse(&peer.0);
+            match (ServiceId::parse(&self.name), remote) {
+                (Ok(local), Ok(remote)) => session.between(
+                    ProtocolAddress::new(local, self.device),
+                    ProtocolAddress::new(remote, peer.1),
+                ),
+                _ => session,
+            }
+        })
     }
 
     /// A peer with whom nothing has worked yet gets no entry.

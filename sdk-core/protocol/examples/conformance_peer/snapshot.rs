@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hushpost_protocol::{
     DeviceId, DistributionId, IdentityKeyPair, InboundSenderKey, KemPreKey, OneTimePreKey,
-    OutboundSenderKey, PublicKey, RegistrationId, ReplayGuard, Session, SignedPreKey,
+    OutboundSenderKey, PqPolicy, PublicKey, RegistrationId, ReplayGuard, Session, SignedPreKey,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ struct Snapshot {
     name: String,
     device: u32,
     registration_id: u32,
+    pq_policy: u8,
     next_id: u32,
     identity: String,
     one_time: Vec<(u32, String)>,
@@ -40,6 +41,7 @@ impl Party {
             name: self.name.clone(),
             device: self.device.get().into(),
             registration_id: self.registration_id.0,
+            pq_policy: self.pq_policy as u8,
             next_id: self.next_id,
             identity: base64(&self.identity.encode()),
             one_time: encode_by_id(&self.one_time, |key| base64(&key.encode())),
@@ -83,6 +85,12 @@ impl Party {
             name: saved.name,
             device: DeviceId::new(saved.device)?,
             registration_id: RegistrationId(saved.registration_id),
+            pq_policy: match saved.pq_policy {
+                0 => PqPolicy::Off,
+                1 => PqPolicy::Allowed,
+                2 => PqPolicy::Required,
+                _ => return Err(unreadable()),
+            },
             next_id: saved.next_id,
             identity: IdentityKeyPair::decode(&decode(&saved.identity)?)?,
             one_time: decode_by_id(&saved.one_time, OneTimePreKey::decode)?,

@@ -7,6 +7,7 @@ use crate::address::{KemPreKeyId, OneTimePreKeyId, RegistrationId, SignedPreKeyI
 use crate::error::{Error, Result};
 use crate::kem::KemCiphertext;
 use crate::message::{KemPart, ProtocolVersion};
+use crate::pq_ratchet::PqPolicy;
 use crate::ratchet::{
     ChainKey, DoubleRatchet, MessageKeys, MessageSeed, ReceivingChain, RootKey, SendingChain,
     SkippedKey, SkippedKeys,
@@ -32,7 +33,7 @@ pub fn session(record: &[u8]) -> Result<Session> {
             Ok(Box::new(state))
         })
         .collect();
-    Session::from_states(current.map(Box::new), archived?)
+    Session::from_states(PqPolicy::Off, None, current.map(Box::new), archived?)
 }
 
 fn state(record: &records::Session) -> Result<SessionState> {
@@ -67,6 +68,7 @@ fn state(record: &records::Session) -> Result<SessionState> {
             record.previous_counter,
             receiving?,
         )?,
+        pq: None,
     })
 }
 

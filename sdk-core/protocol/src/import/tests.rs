@@ -93,7 +93,7 @@ fn every_recorded_step_opens_from_the_receivers_record() {
         let recording: Value = serde_json::from_str(recording).unwrap();
         let steps = recording["steps"].as_array().unwrap();
         let mut replayed = 0;
-        let mut after_previous = Some(Session::new());
+        let mut after_previous = Some(Session::new(crate::PqPolicy::Off));
         for step in steps {
             let before = session_named(step, "receiver_record_before").or(after_previous.take());
             if let Some(mut receiver) = before {

@@ -28,6 +28,8 @@ pub struct SignalMessage {
     ratchet_key: PublicKey,
     counter: u32,
     ciphertext: Vec<u8>,
+    pq_ratchet: Option<Vec<u8>>,
+    addresses: Option<Vec<u8>>,
     serialized: Vec<u8>,
 }
 
@@ -40,6 +42,8 @@ pub(crate) struct SignalMessageParts<'a> {
     pub(crate) ciphertext: Vec<u8>,
     /// The post-quantum ratchet's part, where the session has that ratchet.
     pub(crate) pq_ratchet: Option<Vec<u8>>,
+    /// Who sends to whom, in a session's first messages.
+    pub(crate) addresses: Option<Vec<u8>>,
 }
 
 impl SignalMessage {
@@ -62,6 +66,9 @@ impl SignalMessage {
                 .map_err(|error| error.about(KeyRole::Ratchet))?,
             counter: body.counter.ok_or(Error::InvalidMessage)?,
             ciphertext: body.ciphertext.ok_or(Error::InvalidMessage)?,
+            // An empty field says the same as none.
+            pq_ratchet: body.pq_ratchet.filter(|field| !field.is_empty()),
+            addresses: body.addresses,
             serialized: bytes.to_vec(),
         })
     }
@@ -79,6 +86,7 @@ impl SignalMessage {
             previous_counter,
             ciphertext,
             pq_ratchet,
+            addresses,
         } = parts;
         let mut body = proto::SignalMessage {
             ratchet_key: Some(ratchet_key.to_bytes().to_vec()),
@@ -86,13 +94,14 @@ impl SignalMessage {
             previous_counter: Some(previous_counter),
             ciphertext: Some(ciphertext),
             pq_ratchet,
+            addresses,
         };
-        // Version byte, four short fields and two length prefixes take less than 64 bytes.
+        // Version byte, short fields, length prefixes, and what a second ratchet and the addresses take.
         let capacity = body
             .ciphertext
             .as_ref()
             .map_or(0, Vec::len)
-            .saturating_add(64 + MAC_LEN);
+            .saturating_add(160 + MAC_LEN);
         let mut serialized = Vec::with_capacity(capacity);
         serialized.push(version.to_byte());
         proto::append(&mut serialized, &body);
@@ -103,6 +112,8 @@ impl SignalMessage {
             ratchet_key: *ratchet_key,
             counter,
             ciphertext: body.ciphertext.take().unwrap_or_default(),
+            pq_ratchet: body.pq_ratchet.take(),
+            addresses: body.addresses.take(),
             serialized,
         }
     }
@@ -137,6 +148,14 @@ impl SignalMessage {
     #[must_use]
     pub const fn counter(&self) -> u32 {
         self.counter
+    }
+
+    pub(crate) fn pq_ratchet(&self) -> Option<&[u8]> {
+        self.pq_ratchet.as_deref()
+    }
+
+    pub(crate) fn addresses(&self) -> Option<&[u8]> {
+        self.addresses.as_deref()
     }
 
     pub(crate) fn ciphertext(&self) -> &[u8] {

@@ -1,16 +1,11 @@
 //! From a message's seed to the keys that encrypt and authenticate it.
 
-use std::sync::LazyLock;
-
 use zeroize::Zeroize;
 
-use crate::hkdf::{self, ZERO_SALT};
-use crate::hmac_block::HmacKey;
+use crate::hkdf;
 use crate::secret::Secret;
 
 const LABEL: &[u8] = b"WhisperMessageKeys";
-
-static NO_SALT: LazyLock<HmacKey> = LazyLock::new(|| HmacKey::new(&ZERO_SALT));
 
 /// What a chain yields for one message. Skipped messages keep this, not the keys, because a
 /// post-quantum ratchet's salt arrives only with the message. Wiped on drop.
@@ -27,10 +22,6 @@ impl MessageSeed {
 
     /// The message's keys, salted by the post-quantum ratchet where the session has one.
     pub(crate) fn expand(&self, salt: Option<&[u8; 32]>) -> MessageKeys {
-        let salt = match salt {
-            Some(salt) => &HmacKey::new(salt),
-            None => &*NO_SALT,
-        };
         let okm = hkdf::derive_short::<80>(salt, &self.0, LABEL);
         MessageKeys {
             cipher: Secret::part_of(okm.as_slice(), 0),

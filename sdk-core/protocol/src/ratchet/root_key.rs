@@ -2,7 +2,6 @@
 
 use super::ChainKey;
 use crate::hkdf;
-use crate::hmac_block::HmacKey;
 use crate::secret::Secret;
 
 const LABEL: &[u8] = b"WhisperRatchet";
@@ -22,7 +21,7 @@ impl RootKey {
     /// `KDF_RK` (Double Ratchet §3.1): mixes an agreement in, giving the next root key and a new
     /// chain.
     pub(crate) fn turn(&self, shared: &[u8; 32]) -> (Self, ChainKey) {
-        let okm = hkdf::derive_short::<64>(&HmacKey::new(&self.0), shared, LABEL);
+        let okm = hkdf::derive_short::<64>(Some(&self.0), shared, LABEL);
         let root = Secret::part_of(okm.as_slice(), 0);
         let chain = Secret::part_of(okm.as_slice(), 32);
         (Self(root), ChainKey::new(chain, 0))

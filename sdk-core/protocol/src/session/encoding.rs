@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 
 use zeroize::Zeroizing;
 
-use super::{MAX_ARCHIVED_STATES, PendingPreKey, Session, SessionState};
+use super::{Addresses, MAX_ARCHIVED_STATES, PendingPreKey, Session, SessionState};
 use crate::address::{KemPreKeyId, OneTimePreKeyId, RegistrationId, SignedPreKeyId, Timestamp};
 use crate::encoding::{Kind, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::kem::{KEM_CIPHERTEXT_LEN, KemCiphertext};
 use crate::message::{KemPart, ProtocolVersion};
+use crate::pq_ratchet::{PqPolicy, PqRatchet};
 use crate::ratchet::DoubleRatchet;
 
-const ENCODING_VERSION: u8 = 1;
+/// Version 1 had no policy, no addresses and no post-quantum ratchet.
+const ENCODING_VERSION: u8 = 2;
 
 /// Version, two identities, base key, registration ids, presence byte.
 const STATE_FIXED_BOUND: usize = 1 + 3 * 32 + 2 * 5 + 1;
@@ -27,8 +29,12 @@ impl Session {
         let states = self.current.iter().chain(&self.archived);
         let capacity = states
             .map(|state| state.encoded_len_bound())
-            .fold(16, usize::saturating_add);
+            .fold(64, usize::saturating_add);
         let mut writer = Writer::new(Kind::Session, ENCODING_VERSION, capacity);
+        writer.byte(self.policy as u8);
+        writer.option(self.addresses.as_ref(), |writer, addresses| {
+            addresses.write(writer);
+        });
         writer.option(self.current.as_ref(), |writer, state| state.write(writer));
         writer.count(self.archived.len());
         for state in &self.archived {
@@ -43,17 +49,22 @@ impl Session {
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let (mut reader, version) = Reader::new(Kind::Session, bytes)?;
-        if version != ENCODING_VERSION {
-            return Err(Error::InvalidState);
-        }
-        let current = reader.option(|reader| SessionState::read(reader).map(Box::new))?;
+        let (policy, addresses) = match version {
+            1 => (PqPolicy::Off, None),
+            ENCODING_VERSION => (
+                PqPolicy::from_number(reader.byte()?).ok_or(Error::InvalidState)?,
+                reader.option(Addresses::read)?,
+            ),
+            _ => return Err(Error::InvalidState),
+        };
+        let current = reader.option(|reader| SessionState::read(reader, version).map(Box::new))?;
         let count = reader.count(MAX_ARCHIVED_STATES)?;
         let mut archived = VecDeque::with_capacity(count);
         for _ in 0..count {
-            archived.push_back(Box::new(SessionState::read(&mut reader)?));
+            archived.push_back(Box::new(SessionState::read(&mut reader, version)?));
         }
         reader.finish()?;
-        Self::from_states(current, archived)
+        Self::from_states(policy, addresses, current, archived)
     }
 }
 
@@ -64,6 +75,7 @@ impl SessionState {
             .encoded_len_bound()
             .saturating_add(STATE_FIXED_BOUND)
             .saturating_add(pending)
+            .saturating_add(self.pq.as_ref().map_or(1, PqRatchet::encoded_len_bound))
     }
 
     fn write(&self, writer: &mut Writer) {
@@ -85,9 +97,10 @@ impl SessionState {
             writer.varint(pending.created.0);
         });
         self.ratchet.write(writer);
+        writer.option(self.pq.as_ref(), |writer, pq| pq.write(writer));
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+    fn read(reader: &mut Reader<'_>, version: u8) -> Result<Self> {
         Ok(Self {
             version: ProtocolVersion::from_number(reader.byte()?).ok_or(Error::InvalidState)?,
             local_identity: reader.public_key()?,
@@ -97,6 +110,10 @@ impl SessionState {
             base_key: reader.public_key()?,
             pending: reader.option(read_pending)?,
             ratchet: DoubleRatchet::read(reader)?,
+            pq: match version {
+                1 => None,
+                _ => reader.option(PqRatchet::read)?,
+            },
         })
     }
 }
