@@ -36,6 +36,11 @@
 //! round trip (healing). Messages that are lost or late cost nothing: their keys are kept, within
 //! bounds, until they arrive.
 //!
+//! **Against quantum computers.** The KEM protects the start. Beside the Double Ratchet runs a second,
+//! post-quantum one ([`pq_ratchet`]): small pieces of an ML-KEM exchange travel with the messages, and
+//! its secrets salt every message key, so a session heals against that thief too. Together they are
+//! the *Triple Ratchet*; a session's [`PqPolicy`] says whether it is required.
+//!
 //! **Groups.** Each member has a *sender key*: a chain like the one above and a signing key, handed to
 //! the others over 1:1 sessions. One encryption serves the whole group; it does not heal by itself,
 //! so it is replaced when anyone leaves ([`sender_key`]).
@@ -135,14 +140,14 @@
 //! | --- | --- | --- |
 //! | a message key | read that one message | – |
 //! | a sending or receiving chain key | read the rest of that chain | the next turn of the conversation |
-//! | a whole [`Session`] | read on, and write as that device in that conversation | one round trip both sides make unobserved |
+//! | a whole [`Session`] | read on, and write as that device in that conversation | one round trip both sides make unobserved; for a thief with a quantum computer, the end of the next whole epoch (about 90 messages) |
 //! | a skipped message's key | read that message, if it has kept the ciphertext | it arrives, or 2,000 later ones push it out |
 //! | a one-time pre-key's secret | nothing by itself | it is used |
 //! | the signed and KEM pre-keys' secrets | nothing by themselves; with the identity key, read recorded first messages that used no one-time key, and impersonate anyone *to* this device | they are rotated (weekly) |
 //! | the identity key | impersonate this device to new contacts and sign pre-keys; read nothing of sessions that exist | the user replaces it, and contacts see that |
 //! | an [`OutboundSenderKey`] | read and forge that sender's later messages to that group | [`rotate`](OutboundSenderKey::rotate) |
 //! | an [`InboundSenderKey`] | read that sender's later messages; not forge | the sender rotates |
-//! | everything ever recorded on the wire, with a quantum computer to it | read all sessions started by X3DH; nothing of those started by PQXDH. But a PQXDH session whose state is also stolen once does not heal against that thief: the ratchet's agreements are classical | a new session is started |
+//! | everything ever recorded on the wire, with a quantum computer to it | read all sessions started by X3DH; nothing of those started by PQXDH. Without the post-quantum ratchet, a PQXDH session whose state is also stolen once does not heal against that thief | a new session is started |
 //!
 //! # Rules for callers
 //!

@@ -25,7 +25,11 @@ mod encoding;
 mod epoch_chains;
 mod erasure;
 mod field;
+#[cfg(test)]
+mod healing;
 mod incremental_kem;
+#[cfg(test)]
+mod known_answers;
 mod message;
 
 use rand_core::TryCryptoRng;

@@ -367,6 +367,12 @@ impl Session {
         pq.is_decided().then(|| pq.epoch())
     }
 
+    /// The initiator's base key, which names the current state: both ends have the same.
+    #[must_use]
+    pub fn base_key(&self) -> Option<&PublicKey> {
+        self.current.as_ref().map(|state| &state.base_key)
+    }
+
     /// The peer's identity in the current state.
     #[must_use]
     pub fn remote_identity(&self) -> Option<&PublicKey> {

@@ -11,15 +11,16 @@ use std::path::PathBuf;
 
 use hushpost_protocol::{
     DeviceId, DistributionId, IdentityKeyPair, InboundSenderKey, KemKind, KemPreKey, KemPreKeyId,
-    LocalParty, OneTimePreKey, OneTimePreKeyId, OutboundSenderKey, PreKeyBundle, PreKeySecrets,
-    PreKeySignalMessage, RegistrationId, ReplayGuard, SenderKeyMessage, Session, SignalMessage,
-    SignedPreKey, SignedPreKeyId, Timestamp,
+    LocalParty, OneTimePreKey, OneTimePreKeyId, OutboundSenderKey, PqPolicy, PreKeyBundle,
+    PreKeySecrets, PreKeySignalMessage, ProtocolAddress, RegistrationId, ReplayGuard,
+    SenderKeyMessage, ServiceId, Session, SignalMessage, SignedPreKey, SignedPreKeyId, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use uuid::Uuid;
 
-const CURRENT_VERSION: u8 = 1;
+/// Of the newest encoding; kinds that have not changed since are in it as they were.
+const CURRENT_VERSION: u8 = 2;
 const NOW: Timestamp = Timestamp(1_764_000_000_000);
 const GROUP: DistributionId = DistributionId(Uuid::from_u128(7));
 
@@ -43,6 +44,20 @@ fn local(identity: &IdentityKeyPair) -> LocalParty<'_> {
         identity,
         registration_id: RegistrationId(300),
     }
+}
+
+/// What the fixture's sessions were made with: version 1 had no post-quantum ratchet.
+fn policy(version: u8) -> PqPolicy {
+    if version == 1 {
+        PqPolicy::Off
+    } else {
+        PqPolicy::Required
+    }
+}
+
+fn address(number: u128) -> ProtocolAddress {
+    let service_id = ServiceId::account(Uuid::from_u128(number));
+    ProtocolAddress::new(service_id, DeviceId::PRIMARY)
 }
 
 fn versions() -> impl Iterator<Item = (u8, Fixture)> {
@@ -122,13 +137,13 @@ fn a_stored_session_opens_skipped_and_coming_messages() {
 
 #[test]
 fn stored_pre_keys_open_the_stored_sessions_next_message() {
-    for (_, fixture) in versions() {
+    for (version, fixture) in versions() {
         let rng = &mut ChaCha20Rng::from_seed([9; 32]);
         let mut alice = Session::decode(&bytes(&fixture, "pending_session")).unwrap();
         let first = alice.encrypt(b"still pending", NOW).unwrap();
         let bob = IdentityKeyPair::decode(&bytes(&fixture, "identity")).unwrap();
         let message = PreKeySignalMessage::from_bytes(first.as_bytes()).unwrap();
-        let received = Session::new(hushpost_protocol::PqPolicy::Off)
+        let received = Session::new(policy(version))
             .decrypt_pre_key(
                 local(&bob),
                 &message,
@@ -183,8 +198,8 @@ fn write_the_fixture_of_the_current_version() {
 
     // A session with an archived state, several chains and skipped messages; and one unanswered.
     let mut fixture = Fixture::new();
-    let mut alice_session = Session::new(hushpost_protocol::PqPolicy::Off);
-    let mut bob_session = Session::new(hushpost_protocol::PqPolicy::Off);
+    let mut alice_session = Session::new(policy(CURRENT_VERSION)).between(address(1), address(2));
+    let mut bob_session = Session::new(policy(CURRENT_VERSION)).between(address(2), address(1));
     let mut replay_guard = ReplayGuard::new();
     for _ in 0..2 {
         alice_session
@@ -214,7 +229,7 @@ fn write_the_fixture_of_the_current_version() {
     }
     let next = alice_session.encrypt(b"next_message", NOW).unwrap();
     fixture.insert("next_message".into(), hex::encode(next.as_bytes()));
-    let mut pending = Session::new(hushpost_protocol::PqPolicy::Off);
+    let mut pending = Session::new(policy(CURRENT_VERSION));
     pending.initiate(local(&alice), &bundle, NOW, rng).unwrap();
 
     let mut sender = OutboundSenderKey::generate(GROUP, rng).unwrap();

@@ -1,7 +1,7 @@
 //! Starting a session: PQXDH with a one-time key here, Olm's 3DH without signatures or a KEM there.
 
 use criterion::{BatchSize, Criterion};
-use hushpost_protocol::Session;
+use hushpost_protocol::{PqPolicy, Session};
 use vodozemac::olm::Account;
 
 use crate::{OURS, VODOZEMAC, olm, ours};
@@ -15,7 +15,7 @@ pub fn run(criterion: &mut Criterion) {
     let line = "process bundle (PQXDH)";
     criterion
         .benchmark_group(OURS)
-        .bench_function(line, |b| b.iter(|| alice.initiate(&bundle)));
+        .bench_function(line, |b| b.iter(|| alice.initiate(PqPolicy::Off, &bundle)));
     criterion
         .benchmark_group(VODOZEMAC)
         .bench_function(line, |b| {
@@ -23,7 +23,7 @@ pub fn run(criterion: &mut Criterion) {
         });
 
     let line = "first encrypt 100 B";
-    let stored = alice.initiate(&bundle).encode();
+    let stored = alice.initiate(PqPolicy::Off, &bundle).encode();
     criterion.benchmark_group(OURS).bench_function(line, |b| {
         b.iter_batched_ref(
             || Session::decode(&stored).unwrap(),
@@ -46,7 +46,7 @@ pub fn run(criterion: &mut Criterion) {
     let mut session = Session::decode(&stored).unwrap();
     let first = ours::encrypt(&mut session, &[7; 100]);
     criterion.benchmark_group(OURS).bench_function(line, |b| {
-        b.iter(|| bob.receive_first(&mut Session::new(hushpost_protocol::PqPolicy::Off), &first));
+        b.iter(|| bob.receive_first(&mut Session::new(PqPolicy::Off), &first));
     });
     let mut session = olm::initiate(&olm_alice, &olm_bob, one_time);
     let first = olm::encrypt(&mut session, &[7; 100]);

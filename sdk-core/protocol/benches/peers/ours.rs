@@ -2,8 +2,9 @@
 
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, IdentityKeyPair, KemKind, KemPreKey, KemPreKeyId, LocalParty,
-    OneTimePreKey, OneTimePreKeyId, PreKeyBundle, PreKeySecrets, PreKeySignalMessage, Received,
-    RegistrationId, ReplayGuard, Session, SignalMessage, SignedPreKey, SignedPreKeyId, Timestamp,
+    OneTimePreKey, OneTimePreKeyId, PqPolicy, PreKeyBundle, PreKeySecrets, PreKeySignalMessage,
+    Received, RegistrationId, ReplayGuard, Session, SignalMessage, SignedPreKey, SignedPreKeyId,
+    Timestamp,
 };
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -52,8 +53,8 @@ impl Party {
         )
     }
 
-    pub fn initiate(&self, bundle: &PreKeyBundle) -> Session {
-        let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
+    pub fn initiate(&self, policy: PqPolicy, bundle: &PreKeyBundle) -> Session {
+        let mut session = Session::new(policy);
         session
             .initiate(self.local(), bundle, NOW, &mut rand::rng())
             .unwrap();
@@ -85,11 +86,11 @@ pub struct Pair {
 
 impl Pair {
     /// Has seen enough turns to hold all its receiving chains.
-    pub fn established() -> Self {
+    pub fn established(policy: PqPolicy) -> Self {
         let (alice, bob) = (Party::new(), Party::new());
         let mut pair = Self {
-            alice: alice.initiate(&bob.bundle()),
-            bob: Session::new(hushpost_protocol::PqPolicy::Off),
+            alice: alice.initiate(policy, &bob.bundle()),
+            bob: Session::new(policy),
         };
         let first = encrypt(&mut pair.alice, b"first");
         let _ = bob.receive_first(&mut pair.bob, &first);

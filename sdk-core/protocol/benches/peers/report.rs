@@ -32,11 +32,41 @@ const fn line(
     }
 }
 
-const LINES: [Published; 23] = [
+const LINES: [Published; 28] = [
     line("encrypt 100 B, same chain", Some(2.8), Some(14.2), ""),
     line("decrypt 100 B, same chain", Some(3.4), Some(1.7), ""),
     line("encrypt 10 KB, same chain", Some(32.0), Some(32.5), ""),
     line("decrypt 10 KB, same chain", Some(11.0), Some(9.7), ""),
+    line(
+        "encrypt 100 B, triple ratchet",
+        Some(12.8),
+        Some(14.2),
+        "vodozemac: no such ratchet",
+    ),
+    line(
+        "decrypt 100 B, triple ratchet",
+        Some(8.8),
+        Some(1.7),
+        "vodozemac: no such ratchet",
+    ),
+    line(
+        "encrypt 10 KB, triple ratchet",
+        Some(43.0),
+        Some(32.5),
+        "vodozemac: no such ratchet",
+    ),
+    line(
+        "decrypt 10 KB, triple ratchet",
+        Some(17.0),
+        Some(9.7),
+        "vodozemac: no such ratchet",
+    ),
+    line(
+        "ping-pong, triple ratchet",
+        Some(241.6),
+        Some(196.0),
+        "vodozemac: no such ratchet",
+    ),
     line(
         "ping-pong, 2 messages of 100 B",
         Some(207.6),

@@ -397,6 +397,6 @@ fn new_owner(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<State> {
     })
 }
 
-fn epoch_secret(shared: &[u8; 32], epoch: u64) -> EpochSecret {
+pub(super) fn epoch_secret(shared: &[u8; 32], epoch: u64) -> EpochSecret {
     hkdf::derive(&ZERO_SALT, shared, &[LABEL_SECRET, &epoch.to_be_bytes()])
 }

@@ -4,7 +4,9 @@
 //! chunk i holds its values at i. So the first n chunks are the blocks themselves, and losing some
 //! costs only waiting for as many later ones.
 
-use super::field::{invert, log, multiply, power};
+use std::sync::OnceLock;
+
+use super::field::{ORDER, log, power};
 use crate::encoding::{Reader, Writer};
 use crate::error::{Error, Result};
 
@@ -50,7 +52,7 @@ impl Encoder {
         self.next = index.wrapping_add(1);
         let data = match self.blocks.get(usize::from(index)) {
             Some(block) => *block,
-            None => interpolate(numbered(&self.blocks), index),
+            None => first_points(self.blocks.len()).value_at(index, &self.blocks),
         };
         Chunk { index, data }
     }
@@ -89,17 +91,14 @@ impl Decoder {
         if self.missing(length) > 1 || self.has(chunk.index) {
             return None;
         }
-        let chunks: Vec<Chunk> = self.chunks.iter().chain([chunk]).copied().collect();
-        let blocks = u16::try_from(length / CHUNK_LEN).ok()?;
-        let stream =
-            (0..blocks).map(
-                |index| match chunks.iter().find(|chunk| chunk.index == index) {
-                    Some(chunk) => chunk.data,
-                    None => {
-                        interpolate(chunks.iter().map(|chunk| (chunk.index, &chunk.data)), index)
-                    }
-                },
-            );
+        let chunks = || self.chunks.iter().chain([chunk]);
+        let blocks: Vec<Block> = chunks().map(|chunk| chunk.data).collect();
+        let points = Points::new(chunks().map(|chunk| chunk.index).collect());
+        let wanted = u16::try_from(length / CHUNK_LEN).ok()?;
+        let stream = (0..wanted).map(|index| {
+            let known = chunks().find(|chunk| chunk.index == index);
+            known.map_or_else(|| points.value_at(index, &blocks), |chunk| chunk.data)
+        });
         Some(stream.collect::<Vec<Block>>().concat())
     }
 
@@ -133,35 +132,69 @@ impl Decoder {
     }
 }
 
-fn numbered(blocks: &[Block]) -> impl Iterator<Item = (u16, &Block)> + Clone {
-    (0..=u16::MAX).zip(blocks)
+/// The longest stream, in blocks: an encapsulation vector.
+const MAX_BLOCKS: usize = 36;
+
+/// The points 0..n, prepared once for each length there is.
+fn first_points(n: usize) -> &'static Points {
+    static PREPARED: [OnceLock<Points>; MAX_BLOCKS + 1] = [const { OnceLock::new() }; _];
+    static NONE: Points = Points {
+        at: Vec::new(),
+        weights: Vec::new(),
+    };
+    PREPARED.get(n).map_or(&NONE, |points| {
+        points.get_or_init(|| Points::new((0..=u16::MAX).take(n).collect()))
+    })
 }
 
-/// Lagrange's formula: the values at `x` of the polynomials through `points`, of which none is at `x`.
-///
-/// The factor of a point is common to all words of its block, so it is computed once, and its
-/// logarithm is all that the inner loop needs.
-fn interpolate<'a>(points: impl Iterator<Item = (u16, &'a Block)> + Clone, x: u16) -> Block {
-    let mut words = [0u16; WORDS];
-    for (at, block) in points.clone() {
-        let (mut above, mut below) = (1, 1);
-        for (other, _) in points.clone().filter(|&(other, _)| other != at) {
-            above = multiply(above, x ^ other);
-            below = multiply(below, at ^ other);
-        }
-        let factor = log(multiply(above, invert(below)));
-        for (word, bytes) in words.iter_mut().zip(block.as_chunks::<2>().0) {
-            let value = u16::from_be_bytes(*bytes);
-            if value != 0 {
-                *word ^= power(log(value).wrapping_add(factor));
+/// Where some polynomials' values are known, ready for Lagrange's formula.
+struct Points {
+    at: Vec<u16>,
+    /// For each point the logarithm of 1 / ∏ (point − other).
+    weights: Vec<usize>,
+}
+
+impl Points {
+    fn new(at: Vec<u16>) -> Self {
+        let weights = at
+            .iter()
+            .map(|&point| {
+                let others = at.iter().filter(|&&other| other != point);
+                let product: usize = others.map(|other| log(point ^ other)).sum();
+                negated(product % ORDER)
+            })
+            .collect();
+        Self { at, weights }
+    }
+
+    /// The values at `x`, which is none of the points, of the polynomials through `blocks`.
+    ///
+    /// A point's factor is common to all words of its block, so the inner loop is two look-ups a
+    /// word.
+    fn value_at(&self, x: u16, blocks: &[Block]) -> Block {
+        let all: usize = self.at.iter().map(|&point| log(x ^ point)).sum();
+        let mut words = [0u16; WORDS];
+        for ((&point, weight), block) in self.at.iter().zip(&self.weights).zip(blocks) {
+            let others = all.saturating_sub(log(x ^ point));
+            let factor = others.saturating_add(*weight) % ORDER;
+            for (word, bytes) in words.iter_mut().zip(block.as_chunks::<2>().0) {
+                let value = u16::from_be_bytes(*bytes);
+                if value != 0 {
+                    *word ^= power(log(value).saturating_add(factor));
+                }
             }
         }
+        let mut block = [0; CHUNK_LEN];
+        for (bytes, word) in block.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            *bytes = word.to_be_bytes();
+        }
+        block
     }
-    let mut block = [0; CHUNK_LEN];
-    for (bytes, word) in block.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-        *bytes = word.to_be_bytes();
-    }
-    block
+}
+
+/// The logarithm of an inverse.
+const fn negated(log: usize) -> usize {
+    ORDER.saturating_sub(log) % ORDER
 }
 
 #[cfg(test)]

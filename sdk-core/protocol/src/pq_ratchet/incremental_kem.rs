@@ -80,7 +80,6 @@ impl Encapsulation {
         validate_pk_bytes(&self.header, vector).map_err(|_| Error::InvalidMessage)
     }
 
-    #[expect(clippy::type_complexity, reason = "three results of one library call")]
     fn grow(&self) -> Result<(Ciphertext1, Secret<32>, Zeroizing<[u8; encaps_state_len()]>)> {
         let mut state = Zeroizing::new([0; encaps_state_len()]);
         let mut secret = Secret::zeroed();

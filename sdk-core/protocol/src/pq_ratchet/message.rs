@@ -111,3 +111,80 @@ fn take_chunk(rest: &mut &[u8]) -> Result<Chunk> {
 fn narrow<T: TryFrom<u64>>(number: u64) -> Result<T> {
     T::try_from(number).map_err(|_| Error::InvalidMessage)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn payload() -> impl Strategy<Value = Payload> {
+        let chunk = (any::<u16>(), any::<[u8; CHUNK_LEN]>());
+        (0..7, chunk).prop_map(|(kind, (index, data))| {
+            let chunk = Chunk { index, data };
+            match kind {
+                0 => Payload::None,
+                1 => Payload::Header(chunk),
+                2 => Payload::Key(chunk),
+                3 => Payload::KeyAndAck(chunk),
+                4 => Payload::Ack,
+                5 => Payload::Ciphertext1(chunk),
+                _ => Payload::Ciphertext2(chunk),
+            }
+        })
+    }
+
+    fn message() -> impl Strategy<Value = PqMessage> {
+        (1u64.., any::<u32>(), payload()).prop_map(|(epoch, index, payload)| PqMessage {
+            epoch,
+            index,
+            payload,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_are_refused(mut bytes: Vec<u8>, valid_start: bool) {
+            if let (true, Some(first)) = (valid_start, bytes.first_mut()) {
+                *first = VERSION;
+            }
+            if let Ok(message) = PqMessage::from_bytes(&bytes) {
+                prop_assert_eq!(PqMessage::from_bytes(&message.to_bytes()), Ok(message));
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read_whatever_follows(message in message(), after: Vec<u8>) {
+            let mut bytes = message.to_bytes();
+            prop_assert!(bytes.len() <= MAX_LEN);
+            for length in 0..bytes.len() {
+                prop_assert!(PqMessage::from_bytes(&bytes[..length]).is_err());
+            }
+            bytes.extend(after);
+            prop_assert_eq!(PqMessage::from_bytes(&bytes), Ok(message));
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let chunk = [0; CHUNK_LEN];
+        let with_chunk = |start: &[u8]| [start, &chunk].concat();
+        let most = [0xff, 0xff, 0xff, 0xff];
+        assert!(PqMessage::from_bytes(&[1, 1, 0, 0]).is_ok());
+        assert!(PqMessage::from_bytes(&[&[1, 1], most.as_slice(), &[0x0f, 4]].concat()).is_ok());
+        assert!(PqMessage::from_bytes(&with_chunk(&[1, 1, 0, 1, 0xff, 0xff, 3])).is_ok());
+        for refused in [
+            vec![0, 1, 0, 0],
+            vec![2, 1, 0, 0],
+            vec![1, 0, 0, 0],
+            with_chunk(&[1, 1, 0, 7]),
+            with_chunk(&[1, 1, 0, 0xff]),
+            [&[1, 1], most.as_slice(), &[0x1f, 4]].concat(),
+            with_chunk(&[1, 1, 0, 1, 0x80, 0x80, 4]),
+            [[1].as_slice(), &[0xff; 9], &[2, 0, 0]].concat(),
+        ] {
+            let result = PqMessage::from_bytes(&refused);
+            assert_eq!(result, Err(Error::InvalidMessage), "{refused:?}");
+        }
+    }
+}

@@ -39,6 +39,10 @@ pub(crate) struct Strength {
 }
 
 /// What a message does to the ratchet that runs beside.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "on the stack for the length of a call"
+)]
 enum PqChange {
     None,
     Step(PqStep),
@@ -168,7 +172,12 @@ fn receive_pq<R: TryCryptoRng + ?Sized>(
     match (pq, field) {
         (None, _) => Ok((PqChange::None, None)),
         (Some(pq), Some(field)) => {
-            let (step, salt) = pq.receive(field, rng)?;
+            // The Double Ratchet has found no repeat, and nothing is authenticated yet: an index
+            // that was used here may be another state's message, which that state must still read.
+            let (step, salt) = pq.receive(field, rng).map_err(|error| match error {
+                Error::DuplicateMessage => Error::InvalidMessage,
+                other => other,
+            })?;
             Ok((PqChange::Step(step), salt))
         }
         // Once in use, it is not left out again.
