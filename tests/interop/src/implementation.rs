@@ -20,8 +20,12 @@ pub enum Implementation {
 /// A generation of the official library: its versions do not all speak to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
-    /// The last with X3DH (version 3 sessions) and PQXDH without the post-quantum ratchet.
+    /// 0.72.1, the last with X3DH (version 3 sessions), and with PQXDH but no post-quantum ratchet.
     X3dh,
+    /// 0.90.0, of those that offer the post-quantum ratchet but do without it if they must.
+    Negotiable,
+    /// 0.103.0, of those that do not speak without the post-quantum ratchet.
+    Current,
 }
 
 impl Implementation {
@@ -43,6 +47,8 @@ impl Generation {
     fn argument(self) -> &'static str {
         match self {
             Self::X3dh => "x3dh",
+            Self::Negotiable => "negotiable",
+            Self::Current => "current",
         }
     }
 }

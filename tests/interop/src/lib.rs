@@ -35,4 +35,5 @@ pub mod relay;
 pub mod sealed;
 pub mod seed;
 pub mod sessions;
+pub mod side;
 pub mod tamper;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::implementation::Implementation;
 use crate::json;
 use crate::peer::{Peer, PeerError, Refusal};
+use crate::side::Spqr;
 
 /// What came of an operation: its result, or the peer's refusal.
 pub type Outcome<T> = Result<T, Refusal>;
@@ -50,6 +51,7 @@ pub struct Address {
 pub struct Party {
     peer: SharedPeer,
     label: String,
+    spqr: Spqr,
     /// Where it is reached.
     pub address: Address,
     /// Its public identity key.
@@ -58,19 +60,19 @@ pub struct Party {
 
 impl Party {
     /// Brings a party to life in a peer, replacing the one of the same label.
-    pub fn new(peer: &SharedPeer, persona: Persona) -> Outcome<Self> {
+    pub fn new(peer: &SharedPeer, persona: Persona, spqr: Spqr) -> Outcome<Self> {
         let mut party = Self {
             peer: Rc::clone(peer),
             label: persona.label,
+            spqr,
             address: persona.address,
             identity: Vec::new(),
         };
-        // Without the post-quantum ratchet: this generation of the official library has none.
         let mut fields = json!({
             "name": party.address.name,
             "device": party.address.device,
             "registration_id": persona.registration_id,
-            "spqr": "off",
+            "spqr": spqr.name(),
         });
         if let Some(private) = persona.identity_private {
             fields["identity_private"] = json::text(&private).into();
@@ -90,6 +92,12 @@ impl Party {
     #[must_use]
     pub fn implementation(&self) -> Implementation {
         self.peer.borrow().implementation()
+    }
+
+    /// What it wants of the post-quantum ratchet.
+    #[must_use]
+    pub fn spqr(&self) -> Spqr {
+        self.spqr
     }
 
     /// Everything this party knows, as ours keeps it (the official peer has no such operation).

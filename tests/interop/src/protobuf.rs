@@ -7,8 +7,35 @@ use std::ops::Range;
 /// The places of the contents of a length-delimited field, in bytes that begin with a version byte.
 #[must_use]
 pub fn contents(message: &[u8], field: u64) -> Option<Range<usize>> {
+    find(message, field).map(|found| found.contents)
+}
+
+/// The message with other contents in a length-delimited field, or without that field. One that was
+/// not there comes last.
+#[must_use]
+pub fn replaced(message: &[u8], field: u64, contents: Option<&[u8]>) -> Vec<u8> {
+    let end = message.len();
+    let place = find(message, field).map_or(end..end, |found| found.whole);
+    let mut bytes = message[..place.start].to_vec();
+    if let Some(contents) = contents {
+        push_varint(&mut bytes, field << 3 | 2);
+        push_varint(&mut bytes, contents.len() as u64);
+        bytes.extend_from_slice(contents);
+    }
+    bytes.extend_from_slice(&message[place.end..]);
+    bytes
+}
+
+struct Found {
+    /// With its tag and length.
+    whole: Range<usize>,
+    contents: Range<usize>,
+}
+
+fn find(message: &[u8], field: u64) -> Option<Found> {
     let mut place = 1;
     while place < message.len() {
+        let start = place;
         let tag = varint(message, &mut place);
         let value = varint(message, &mut place);
         match tag & 7 {
@@ -16,7 +43,8 @@ pub fn contents(message: &[u8], field: u64) -> Option<Range<usize>> {
             2 => {
                 let contents = place..place + usize::try_from(value).expect("a length fits");
                 if tag >> 3 == field {
-                    return Some(contents);
+                    let whole = start..contents.end;
+                    return Some(Found { whole, contents });
                 }
                 place = contents.end;
             }
@@ -37,4 +65,16 @@ fn varint(message: &[u8], place: &mut usize) -> u64 {
         }
     }
     value
+}
+
+fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let [low, ..] = value.to_le_bytes();
+        value >>= 7;
+        if value == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
 }

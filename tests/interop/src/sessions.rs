@@ -48,6 +48,13 @@ impl Offer {
     }
 }
 
+/// The field of a pre-key message that holds a whole message.
+const INNER: u64 = 4;
+/// The field of a message that belongs to the post-quantum ratchet.
+const PQ_PART: u64 = 5;
+/// Bytes of the MAC, which ends a message.
+const MAC_LENGTH: usize = 8;
+
 /// An encrypted 1:1 message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ciphertext {
@@ -75,6 +82,45 @@ impl Ciphertext {
         match self.form {
             Form::PreKey => protobuf::contents(&self.bytes, 2).map(|base_key| base_key.end - 1),
             Form::Whisper => None,
+        }
+    }
+
+    /// What the post-quantum ratchet has put into it, if anything.
+    #[must_use]
+    pub fn pq_part(&self) -> Option<&[u8]> {
+        let signed = self.signed();
+        protobuf::contents(signed, PQ_PART).map(|place| &signed[place])
+    }
+
+    /// The same message with something else in the place of that, or nothing; its MAC stays what it was.
+    #[must_use]
+    pub fn with_pq_part(&self, part: Option<&[u8]>) -> Self {
+        let inner = self.inner();
+        let mac = &inner[inner.len() - MAC_LENGTH..];
+        let inner = [&protobuf::replaced(self.signed(), PQ_PART, part), mac].concat();
+        Self {
+            form: self.form,
+            bytes: match self.form {
+                Form::Whisper => inner,
+                Form::PreKey => protobuf::replaced(&self.bytes, INNER, Some(&inner)),
+            },
+        }
+    }
+
+    /// What the MAC is over.
+    fn signed(&self) -> &[u8] {
+        let inner = self.inner();
+        &inner[..inner.len() - MAC_LENGTH]
+    }
+
+    /// The message proper, which a pre-key message carries whole.
+    fn inner(&self) -> &[u8] {
+        match self.form {
+            Form::Whisper => &self.bytes,
+            Form::PreKey => {
+                let place = protobuf::contents(&self.bytes, INNER);
+                &self.bytes[place.expect("a pre-key message carries a message")]
+            }
         }
     }
 

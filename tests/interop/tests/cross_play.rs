@@ -1,4 +1,4 @@
-//! Plays every scenario in every pairing, two fresh processes each time.
+//! Plays every scenario in every pairing that it is for, two fresh processes each time.
 //!
 //! Without node and npm the official library cannot be had: what needs it is then listed as ignored
 //! and said so out loud, never passed.
@@ -34,14 +34,11 @@ fn main() -> ExitCode {
             "SKIPPED: every scenario with the official library, because `{tool}` is not installed"
         );
     }
-    let trials = Pairing::ALL
-        .into_iter()
-        .flat_map(|pairing| {
-            scenarios::all().map(move |scenario| {
-                let name = format!("{pairing}: {}", scenario.name);
-                Trial::test(name, move || play(&scenario, pairing, seed))
-                    .with_ignored_flag(missing.is_some() && pairing.needs_official())
-            })
+    let trials = scenarios::programme()
+        .map(|(pairing, scenario)| {
+            let name = format!("{pairing}: {}", scenario.name);
+            Trial::test(name, move || play(&scenario, pairing, seed))
+                .with_ignored_flag(missing.is_some() && pairing.needs_official())
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -147,7 +147,7 @@ fn an_old_sender_key(stage: &mut Stage) {
 }
 
 /// The side that can save and load, and the other.
-fn sides(stage: &mut Stage) -> (Party, Party) {
+pub(super) fn sides(stage: &mut Stage) -> (Party, Party) {
     let (alice, bob) = (stage.home("alice"), stage.away("bob"));
     if alice.implementation() == Implementation::Ours {
         (alice, bob)

@@ -10,7 +10,12 @@ use rand::RngExt as _;
 use super::Subject;
 
 pub const SCENARIOS: Subject = &[
-    ("one_recipient", one_recipient),
+    ("one_recipient_met_over_x3dh", |stage| {
+        one_recipient(stage, Offer::X3DH);
+    }),
+    ("one_recipient_met_over_pqxdh", |stage| {
+        one_recipient(stage, Offer::PQXDH);
+    }),
     ("several_recipients", several_recipients),
     ("only_for_its_recipient", only_for_its_recipient),
     ("strangers_are_refused", strangers_are_refused),
@@ -20,12 +25,12 @@ pub const SCENARIOS: Subject = &[
 /// The kind of a message made with a sender key.
 const SENDER_KEY: u64 = 7;
 
-fn one_recipient(stage: &mut Stage) {
+fn one_recipient(stage: &mut Stage, offer: Offer) {
     let (alice, bob) = (stage.home("alice"), stage.away("bob"));
     let group = stage.uuid();
     for (sender, reader) in [(&alice, &bob), (&bob, &alice)] {
         reader.join(sender, group);
-        sender.meet(reader, Offer::X3DH);
+        sender.meet(reader, offer);
         let certificate = Authority::beside(reader, "authority").certify(sender);
         for group_id in [
             None,
