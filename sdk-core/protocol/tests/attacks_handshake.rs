@@ -23,14 +23,14 @@ mod forge;
 use cast::{DAY_MS, KemKey, NOW, Person, Talk, Wire, rng};
 use forge::{Forger, bytes, edit, number, set};
 use hushpost_protocol::{
-    Error, KeyRole, MessageType, OneTimePreKey, OneTimePreKeyId, PreKeyBundle, ProtocolVersion,
-    PublicKey, ReplayGuard, Session, SignedPreKey, SignedPreKeyId, Timestamp,
+    Error, KeyRole, MessageType, OneTimePreKey, OneTimePreKeyId, PqPolicy, PreKeyBundle,
+    ProtocolVersion, PublicKey, ReplayGuard, Session, SignedPreKey, SignedPreKeyId, Timestamp,
 };
 
 /// Refused, and nothing changed: neither a session nor anything to send came of it.
 #[track_caller]
 fn refuse_bundle(alice: &Person, bundle: &PreKeyBundle) -> Error {
-    let mut session = Session::new(hushpost_protocol::PqPolicy::Off);
+    let mut session = Session::new(PqPolicy::Off);
     let before = session.encode();
     let result = session.initiate(alice.local(), bundle, NOW, &mut rng(99));
     assert_eq!(session.encode(), before);
@@ -83,7 +83,7 @@ fn a_first_message_is_accepted_once_for_ever() {
                 Error::DuplicateMessage | Error::InvalidMessage
             ));
 
-            talk.at_bob = Session::new(hushpost_protocol::PqPolicy::Off);
+            talk.at_bob = Session::new(PqPolicy::Off);
             let expected = match (one_time, kem) {
                 (true, _) => Error::NoSuchPreKey(KeyRole::OneTimePreKey),
                 (false, KemKey::KyberOnce) => Error::NoSuchPreKey(KeyRole::KemPreKey),
@@ -270,13 +270,10 @@ fn a_readdressed_first_message_is_refused() {
         let mut fiona = Person::new(3, &mut talk.rng);
         let message = talk.alice_says(b"for Bob");
 
-        let mut at_fiona = Session::new(hushpost_protocol::PqPolicy::Off);
+        let mut at_fiona = Session::new(PqPolicy::Off);
         let result = fiona.read(&mut at_fiona, &message, &mut talk.rng);
         assert!(matches!(result, Err(Error::InvalidMessage)));
-        assert_eq!(
-            at_fiona.encode(),
-            Session::new(hushpost_protocol::PqPolicy::Off).encode()
-        );
+        assert_eq!(at_fiona.encode(), Session::new(PqPolicy::Off).encode());
         assert!(fiona.one_time.is_some() && fiona.guard.is_empty());
 
         let name = bytes(fiona.identity.public_key().to_bytes());
@@ -298,7 +295,7 @@ fn of_two_first_messages_on_one_one_time_key_the_second_needs_a_new_start() {
     for kem in KemKey::ALL {
         let mut talk = Talk::started(8, true, kem);
         let mut fiona = Person::new(3, &mut talk.rng);
-        let mut at_fiona = Session::new(hushpost_protocol::PqPolicy::Off);
+        let mut at_fiona = Session::new(PqPolicy::Off);
         let bundle = talk.bob.bundle(true, kem);
         at_fiona
             .initiate(fiona.local(), &bundle, NOW, &mut talk.rng)
@@ -307,10 +304,7 @@ fn of_two_first_messages_on_one_one_time_key_the_second_needs_a_new_start() {
         assert_eq!(talk.bob_reads(&message).unwrap(), b"Alice here");
 
         // Bob keeps one session a peer.
-        let of_alice = std::mem::replace(
-            &mut talk.at_bob,
-            Session::new(hushpost_protocol::PqPolicy::Off),
-        );
+        let of_alice = std::mem::replace(&mut talk.at_bob, Session::new(PqPolicy::Off));
         let message = cast::wire(at_fiona.encrypt(b"Fiona here", NOW).unwrap());
         let expected = Error::NoSuchPreKey(KeyRole::OneTimePreKey);
         assert_eq!(talk.bob_refuses(&message), expected);

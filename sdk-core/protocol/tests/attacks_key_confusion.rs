@@ -21,9 +21,9 @@ use forge::{Fields, Value, bytes, edit, get, number, parse, set};
 use hushpost_protocol::{
     DecryptionErrorMessage, DeviceId, DistributionId, Error, IdentityKeyPair, InboundSenderKey,
     KemCiphertext, KemKeyPair, KemKind, KemPublicKey, KeyPair, KeyRole, MessageType, OneTimePreKey,
-    OneTimePreKeyId, OutboundSenderKey, PlaintextContent, PreKeySignalMessage, ProtocolVersion,
-    PublicKey, SenderKeyDistributionMessage, SenderKeyMessage, Session, SignalMessage, Timestamp,
-    sealed_sender,
+    OneTimePreKeyId, OutboundSenderKey, PlaintextContent, PqPolicy, PreKeySignalMessage,
+    ProtocolVersion, PublicKey, SenderKeyDistributionMessage, SenderKeyMessage, Session,
+    SignalMessage, Timestamp, sealed_sender,
 };
 use uuid::Uuid;
 
@@ -194,7 +194,7 @@ fn the_version_of_a_peer_only_rises() {
     let late = talk.alice_says(b"classical");
     talk.bob.one_time = Some(OneTimePreKey::generate(OneTimePreKeyId(0), &mut talk.rng).unwrap());
     let bundle = talk.bob.bundle(true, KemKey::None);
-    let mut forgetful = Session::new(hushpost_protocol::PqPolicy::Off);
+    let mut forgetful = Session::new(PqPolicy::Off);
     forgetful
         .initiate(talk.alice.local(), &bundle, NOW, &mut talk.rng)
         .unwrap();

@@ -24,12 +24,14 @@ mod forge;
 use cast::{DAY_MS, KemKey, NOW, Talk, Wire, wire};
 use forge::{Forger, bytes, edit, number, set};
 use hushpost_protocol::{
-    Error, MAX_FORWARD_JUMP, MessageType, OneTimePreKey, OneTimePreKeyId, PreKeySignalMessage,
-    ProtocolVersion, Session, SignalMessage, Timestamp,
+    Error, MAX_FORWARD_JUMP, MessageType, OneTimePreKey, OneTimePreKeyId, PqPolicy,
+    PreKeySignalMessage, ProtocolVersion, Session, SignalMessage, Timestamp,
 };
 
 /// What a session of one conversation, nothing pending, may take on disk.
 const IDLE_BOUND: usize = 1024;
+/// The same with a post-quantum exchange under way.
+const PQ_RATCHET_BOUND: usize = 5 * 1024;
 /// What it may take whatever a peer does.
 const HARD_BOUND: usize = 512 * 1024;
 
@@ -85,7 +87,7 @@ fn a_jump_beyond_the_bound_is_refused_before_any_work() {
 /// B1: 5,000 forged messages, with counters near and far and ratchet keys old and new.
 #[test]
 fn a_flood_of_forged_messages_changes_nothing() {
-    let mut talk = Talk::established(42, KemKey::Kyber);
+    let mut talk = Talk::established_under(42, KemKey::Kyber, PqPolicy::Required);
     let (_, genuine) = talk.alice_says(b"genuine");
     let before = talk.at_bob.encode();
     for round in 0..5_000u32 {
@@ -117,14 +119,18 @@ fn a_flood_of_forged_messages_changes_nothing() {
 /// B1: the stored size of a session that has done nothing odd, after much talk.
 #[test]
 fn an_idle_session_stays_small() {
-    for kem in [KemKey::None, KemKey::Kyber, KemKey::MlKem] {
-        let mut talk = Talk::established(43, kem);
-        for _ in 0..500 {
+    for (kem, policy, bound) in [
+        (KemKey::None, PqPolicy::Off, IDLE_BOUND),
+        (KemKey::Kyber, PqPolicy::Off, IDLE_BOUND),
+        (KemKey::MlKem, PqPolicy::Required, PQ_RATCHET_BOUND),
+    ] {
+        let mut talk = Talk::established_under(43, kem, policy);
+        for _ in 0..300 {
             talk.round_trip();
-        }
-        for session in [&talk.at_alice, &talk.at_bob] {
-            assert!(session.encode().len() <= IDLE_BOUND);
-            assert_eq!(session.archived_len(), 0);
+            for session in [&talk.at_alice, &talk.at_bob] {
+                assert!(session.encode().len() <= bound);
+                assert_eq!(session.archived_len(), 0);
+            }
         }
     }
 }
@@ -160,8 +166,11 @@ fn a_session_of_a_peer_who_skips_on_purpose_has_a_hard_bound() {
 /// B2: each message one to five times, in a row, late, and after a restart.
 #[test]
 fn a_message_is_read_once() {
-    for kem in [KemKey::None, KemKey::Kyber] {
-        let mut talk = Talk::established(45, kem);
+    for (kem, policy) in [
+        (KemKey::None, PqPolicy::Off),
+        (KemKey::Kyber, PqPolicy::Required),
+    ] {
+        let mut talk = Talk::established_under(45, kem, policy);
         let messages: Vec<Wire> = (0..10u8).map(|text| talk.alice_says(&[text])).collect();
         for index in [0, 3, 1, 9, 5, 2, 4, 8, 7, 6] {
             let message = &messages[index];

@@ -3,8 +3,8 @@
 
 use hushpost_protocol::{
     DeviceId, IdentityKeyPair, KemCiphertext, KemPreKeyBundle, KemPreKeyId, KemPublicKey,
-    LocalParty, OneTimePreKeyBundle, OneTimePreKeyId, PreKeyBundle, PrivateKey, PublicKey,
-    RegistrationId, Session, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    LocalParty, OneTimePreKeyBundle, OneTimePreKeyId, PqPolicy, PreKeyBundle, PrivateKey,
+    PublicKey, RegistrationId, Session, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
 };
 use libfuzzer_sys::fuzz_target;
 use rand_chacha::ChaCha20Rng;
@@ -49,6 +49,6 @@ fuzz_target!(|bytes: &[u8]| {
         registration_id: RegistrationId(2),
     };
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let started = Session::new(hushpost_protocol::PqPolicy::Off).initiate(alice, &bundle, Timestamp(0), &mut rng);
+    let started = Session::new(PqPolicy::Off).initiate(alice, &bundle, Timestamp(0), &mut rng);
     assert_eq!(started, bundle.verify());
 });

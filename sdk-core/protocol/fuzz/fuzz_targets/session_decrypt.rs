@@ -6,7 +6,7 @@
 mod cast;
 
 use cast::{KemKey, Talk, Wire};
-use hushpost_protocol::{MessageType, Session};
+use hushpost_protocol::{MessageType, PqPolicy, Session};
 use libfuzzer_sys::fuzz_target;
 
 struct Stage {
@@ -19,6 +19,8 @@ fn stage() -> (Stage, Talk) {
     let mut talk = Talk::established(1, KemKey::None);
     talk.alice_says(b"lost");
     let mut genuine = vec![talk.alice_says(b"text")];
+    talk.at_alice.set_pq_policy(PqPolicy::Required);
+    talk.at_bob.set_pq_policy(PqPolicy::Required);
     talk.start(false, KemKey::Kyber);
     let first = talk.alice_says(b"text");
     talk.bob_reads(&first).unwrap();

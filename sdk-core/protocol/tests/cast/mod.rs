@@ -12,7 +12,7 @@
 
 use hushpost_protocol::{
     CiphertextMessage, DeviceId, Error, IdentityKeyPair, KemKind, KemPreKey, KemPreKeyId,
-    LocalParty, MessageType, OneTimePreKey, OneTimePreKeyId, PreKeyBundle, PreKeySecrets,
+    LocalParty, MessageType, OneTimePreKey, OneTimePreKeyId, PqPolicy, PreKeyBundle, PreKeySecrets,
     PreKeySignalMessage, Received, RegistrationId, ReplayGuard, Result, Session, SignalMessage,
     SignedPreKey, SignedPreKeyId, Timestamp,
 };
@@ -156,8 +156,8 @@ impl Talk {
         Self {
             alice: Person::new(1, &mut rng),
             bob: Person::new(2, &mut rng),
-            at_alice: Session::new(hushpost_protocol::PqPolicy::Off),
-            at_bob: Session::new(hushpost_protocol::PqPolicy::Off),
+            at_alice: Session::new(PqPolicy::Off),
+            at_bob: Session::new(PqPolicy::Off),
             rng,
         }
     }
@@ -171,7 +171,15 @@ impl Talk {
 
     /// A first message was read and answered.
     pub fn established(seed: u64, kem: KemKey) -> Self {
-        let mut talk = Self::started(seed, true, kem);
+        Self::established_under(seed, kem, PqPolicy::Off)
+    }
+
+    /// The same, with both sides' policy for the post-quantum ratchet.
+    pub fn established_under(seed: u64, kem: KemKey, policy: PqPolicy) -> Self {
+        let mut talk = Self::new(seed);
+        talk.at_alice.set_pq_policy(policy);
+        talk.at_bob.set_pq_policy(policy);
+        talk.start(true, kem);
         let first = talk.alice_says(b"hello");
         assert_eq!(talk.bob_reads(&first).unwrap(), b"hello");
         let answer = talk.bob_says(b"hello yourself");

@@ -210,7 +210,7 @@ impl Cursor<'_> {
                 pick: self.byte(),
             },
             121 | 122 => Event::Chat {
-                turns: self.byte() % 64,
+                turns: self.byte() % 48,
             },
             123 | 124 => Event::Garbage {
                 to: who,
