@@ -41,6 +41,21 @@
 //! its secrets salt every message key, so a session heals against that thief too. Together they are
 //! the *Triple Ratchet*; a session's [`PqPolicy`] says whether it is required.
 //!
+//! ```text
+//!   one epoch, in 32-byte pieces that ride on ordinary messages; any n of a stream rebuild it
+//!
+//!   key owner                                          encapsulator
+//!   makes an ML-KEM key  ── header, 3 pieces ──▶       starts a secret with the header alone
+//!                        ◀── ciphertext 1, 30 ──
+//!                        ── key, 36 ─────────────▶
+//!                        ── “have ciphertext 1” ─▶     finishes with the whole key
+//!   opens both parts     ◀── ciphertext 2, 5 ────
+//!              │                                            │
+//!              └──────────── epoch secret ──────────────────┘
+//!                                 ▼
+//!     a new chain for each direction; its keys salt the message keys; then the roles swap
+//! ```
+//!
 //! **Groups.** Each member has a *sender key*: a chain like the one above and a signing key, handed to
 //! the others over 1:1 sessions. One encryption serves the whole group; it does not heal by itself,
 //! so it is replaced when anyone leaves ([`sender_key`]).
