@@ -1,6 +1,9 @@
 //! Telling a sender that its message could not be read, in the clear, because there may be no session
 //! to tell it over.
 //!
+//! Who is told so about the state in use starts a new one and sends the message again **at once**:
+//! were it only to start, the peer's next message on the old state would make that one current again.
+//!
 //! ```
 //! use hushpost_protocol::*;
 //!

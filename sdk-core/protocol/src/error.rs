@@ -16,8 +16,9 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The message was decrypted before, or its key has been dropped for age. Acknowledge it and
-    /// go on: nothing is lost.
+    /// The message was decrypted before, or its key has been dropped for age. Acknowledge it and go
+    /// on. (A sender that was rolled back to an older state also looks like this until its next
+    /// turn: one more reason never to restore a ratchet.)
     #[error("this message was already decrypted")]
     DuplicateMessage,
 
