@@ -101,6 +101,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// For a kind that has had one version only.
+    pub(crate) fn of_version(kind: Kind, version: u8, bytes: &'a [u8]) -> Result<Self> {
+        let (reader, found) = Self::new(kind, bytes)?;
+        if found != version {
+            return Err(Error::InvalidState);
+        }
+        Ok(reader)
+    }
+
     pub(crate) fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(Error::InvalidState)?;
         self.0 = rest;

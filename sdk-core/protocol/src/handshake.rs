@@ -42,7 +42,6 @@ const PREFIX: [u8; 32] = [0xff; 32];
 
 /// What the initiator has after the handshake.
 pub(crate) struct Initiated {
-    pub(crate) version: ProtocolVersion,
     pub(crate) base_key: PublicKey,
     pub(crate) kem: Option<KemPart>,
     /// What the post-quantum ratchet starts from; worth something in version 4 only.
@@ -110,7 +109,6 @@ pub(crate) fn initiate(
         return Err(Error::Randomness);
     }
     Ok(Initiated {
-        version: variant.version(),
         base_key: base.public,
         kem,
         pq_secret,

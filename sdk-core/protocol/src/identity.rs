@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::address::RegistrationId;
 use crate::curve::{PrivateKey, PublicKey, SIGNATURE_LEN, SigningKeyPair};
 use crate::encoding::{Kind, Reader, Writer};
-use crate::error::{Error, KeyRole, Result};
+use crate::error::{KeyRole, Result};
 
 /// Domain separator of an alternate identity signature.
 const ALTERNATE_IDENTITY_PREFIX: [u8; 32] = [0xff; 32];
@@ -25,7 +25,7 @@ impl IdentityKeyPair {
     /// Makes a new identity.
     ///
     /// # Errors
-    /// [`Error::Randomness`] if `rng` fails.
+    /// [`Error::Randomness`](crate::Error::Randomness) if `rng` fails.
     pub fn generate(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Self> {
         SigningKeyPair::generate(rng).map(Self)
     }
@@ -51,7 +51,7 @@ impl IdentityKeyPair {
     /// Signs the concatenation of `message`'s parts (XEdDSA).
     ///
     /// # Errors
-    /// [`Error::Randomness`] if `rng` fails.
+    /// [`Error::Randomness`](crate::Error::Randomness) if `rng` fails.
     pub fn sign(
         &self,
         message: &[&[u8]],
@@ -63,7 +63,7 @@ impl IdentityKeyPair {
     /// Vouches that `other` belongs to the same owner (a phone-number identity, for instance).
     ///
     /// # Errors
-    /// [`Error::Randomness`] if `rng` fails.
+    /// [`Error::Randomness`](crate::Error::Randomness) if `rng` fails.
     pub fn sign_alternate_identity(
         &self,
         other: &PublicKey,
@@ -85,12 +85,9 @@ impl IdentityKeyPair {
     /// Reads [`IdentityKeyPair::encode`]'s form.
     ///
     /// # Errors
-    /// [`Error::InvalidState`] if it is not that.
+    /// [`Error::InvalidState`](crate::Error::InvalidState) if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let (mut reader, version) = Reader::new(Kind::IdentityKeyPair, bytes)?;
-        if version != ENCODING_VERSION {
-            return Err(Error::InvalidState);
-        }
+        let mut reader = Reader::of_version(Kind::IdentityKeyPair, ENCODING_VERSION, bytes)?;
         let private = PrivateKey::from_bytes(reader.array()?);
         let public = reader.public_key()?;
         let edwards = reader.array()?;
@@ -105,7 +102,7 @@ impl PublicKey {
     /// Checks [`IdentityKeyPair::sign_alternate_identity`]'s signature under this identity.
     ///
     /// # Errors
-    /// [`Error::InvalidSignature`] if it does not verify.
+    /// [`Error::InvalidSignature`](crate::Error::InvalidSignature) if it does not verify.
     pub fn verify_alternate_identity(&self, other: &PublicKey, signature: &[u8]) -> Result<()> {
         self.verify(&alternate_identity(&other.to_bytes()), signature)
             .map_err(|error| error.about(KeyRole::Identity))

@@ -190,6 +190,7 @@ mod encoding;
 mod handshake;
 mod hkdf;
 mod hmac_block;
+mod mac;
 mod proto;
 mod random;
 mod secret;

@@ -34,7 +34,7 @@ mod message;
 
 use rand_core::TryCryptoRng;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::Secret;
 use braid::Braid;
 use epoch_chains::EpochChains;
@@ -161,13 +161,12 @@ impl PqRatchet {
     ) -> Result<(PqStep, Option<Secret<32>>)> {
         let message = PqMessage::from_bytes(field)?;
         let (step, epoch_secret) = self.braid.receive(&message, rng)?;
-        let started = match &self.keys {
-            Keys::Chains(_) => None,
-            Keys::Undecided { initial } => Some(EpochChains::start(self.direction, initial)),
-        };
-        let chains = match (&self.keys, &started) {
-            (Keys::Chains(chains), _) | (_, Some(chains)) => chains,
-            (Keys::Undecided { .. }, None) => return Err(Error::InvalidState),
+        let mut started = None;
+        let chains = match &self.keys {
+            Keys::Chains(chains) => chains,
+            Keys::Undecided { initial } => {
+                started.insert(EpochChains::start(self.direction, initial))
+            }
         };
         let received = match (message.epoch, message.index) {
             // The peer was still undecided when it wrote.

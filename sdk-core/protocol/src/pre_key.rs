@@ -91,7 +91,7 @@ impl OneTimePreKey {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut reader = reader(Kind::OneTimePreKey, bytes)?;
+        let mut reader = Reader::of_version(Kind::OneTimePreKey, ENCODING_VERSION, bytes)?;
         let id = OneTimePreKeyId(reader.u32()?);
         let keys = read_pair(&mut reader)?;
         reader.finish()?;
@@ -141,7 +141,7 @@ impl SignedPreKey {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut reader = reader(Kind::SignedPreKey, bytes)?;
+        let mut reader = Reader::of_version(Kind::SignedPreKey, ENCODING_VERSION, bytes)?;
         let key = Self {
             id: SignedPreKeyId(reader.u32()?),
             keys: read_pair(&mut reader)?,
@@ -196,7 +196,7 @@ impl KemPreKey {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut reader = reader(Kind::KemPreKey, bytes)?;
+        let mut reader = Reader::of_version(Kind::KemPreKey, ENCODING_VERSION, bytes)?;
         let id = KemPreKeyId(reader.u32()?);
         let public = KemPublicKey::from_bytes(reader.bytes(KEM_PUBLIC_KEY_LEN)?);
         let secret = KemSecretKey::from_bytes(reader.bytes(KEM_SECRET_KEY_LEN)?);
@@ -212,13 +212,6 @@ impl KemPreKey {
         };
         reader.finish()?;
         Ok(key)
-    }
-}
-
-fn reader(kind: Kind, bytes: &[u8]) -> Result<Reader<'_>> {
-    match Reader::new(kind, bytes)? {
-        (reader, ENCODING_VERSION) => Ok(reader),
-        _ => Err(Error::InvalidState),
     }
 }
 

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Opening a message is split in two: `open` computes everything on the side and touches nothing;
-//! only when MAC and decryption have succeeded does `commit` put the result in place. So a message that fails leaves the state bit for bit as it was, and nothing is ever cloned
-//! to make that so.
+//! only when MAC and decryption have succeeded does `commit` put the result in place. So a message
+//! that fails leaves the state bit for bit as it was, and nothing is ever cloned to make that so.
 //!
 //! Callers see sessions, not ratchets: of this room only the bounds are public.
 

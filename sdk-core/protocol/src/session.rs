@@ -140,7 +140,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::InvalidSignature`] or [`Error::InvalidKey`] name the bundle's bad part,
-    /// [`Error::Downgrade`] if it has no KEM pre-key although this identity used one before,
+    /// [`Error::Downgrade`] if it has no KEM pre-key although this identity used one before or the
+    /// policy requires the post-quantum ratchet,
     /// [`Error::Randomness`] if `rng` fails.
     pub fn initiate(
         &mut self,
@@ -163,7 +164,7 @@ impl Session {
             rng,
         )?;
         self.make_current(Box::new(SessionState {
-            version: initiated.version,
+            version,
             local_identity: *local.identity.public_key(),
             remote_identity: bundle.identity_key,
             local_registration_id: local.registration_id,
@@ -227,8 +228,8 @@ impl Session {
     /// [`Error::NoSuchPreKey`] if a pre-key it names was not supplied, [`Error::ReplayedBaseKey`] or
     /// [`Error::ReplayGuardFull`] by the guard, [`Error::InvalidKey`] for an unsafe base or identity
     /// key, [`Error::UntrustedIdentity`] if a known base key comes with another identity,
-    /// [`Error::Downgrade`] for a version 3 message of an identity that used version 4, and as
-    /// [`Session::decrypt`].
+    /// [`Error::Downgrade`] for a weaker start than this identity used before or the policy requires,
+    /// and as [`Session::decrypt`].
     pub fn decrypt_pre_key(
         &mut self,
         local: LocalParty<'_>,
@@ -328,6 +329,12 @@ impl Session {
             identity_key,
             consumed: None,
         })
+    }
+
+    /// Every state, the current one first.
+    fn states(&self) -> impl Iterator<Item = &SessionState> {
+        let states = self.current.iter().chain(&self.archived);
+        states.map(Box::as_ref)
     }
 
     fn state_mut(&mut self, position: Position) -> Option<&mut SessionState> {
@@ -433,8 +440,10 @@ impl Session {
     /// and answers the policy for a new state with it.
     fn refuse_downgrade(&self, version: ProtocolVersion, identity: &PublicKey) -> Result<PqPolicy> {
         let mut policy = self.policy;
-        let states = self.current.iter().chain(&self.archived);
-        for state in states.filter(|state| state.remote_identity == *identity) {
+        for state in self
+            .states()
+            .filter(|state| state.remote_identity == *identity)
+        {
             if state.version > version {
                 return Err(Error::Downgrade);
             }
@@ -476,8 +485,7 @@ impl Session {
     /// archived, is there.
     fn promote(&mut self, index: usize) {
         let outranked = self.archived.get(index).is_none_or(|state| {
-            let mut states = self.current.iter().chain(&self.archived);
-            states.any(|other| {
+            self.states().any(|other| {
                 other.remote_identity == state.remote_identity
                     && other.strength() > state.strength()
             })
@@ -491,8 +499,7 @@ impl Session {
     }
 
     fn bound_skipped(&mut self) {
-        let states = self.current.iter().chain(&self.archived);
-        let mut total: usize = states.map(|state| state.skipped_len()).sum();
+        let mut total: usize = self.states().map(SessionState::skipped_len).sum();
         for state in self.archived.iter_mut().rev() {
             if total <= MAX_SKIPPED_KEYS_PER_SESSION {
                 break;

@@ -1,13 +1,11 @@
 //! `SignalMessage`: version byte, protobuf, 8-byte MAC.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use super::ProtocolVersion;
 use crate::curve::PublicKey;
 use crate::error::{Error, KeyRole, Result};
+use crate::mac;
 use crate::proto;
 
 /// Length of the truncated MAC. 8 bytes is what the deployed protocol has; an online attacker gets
@@ -105,7 +103,7 @@ impl SignalMessage {
         let mut serialized = Vec::with_capacity(capacity);
         serialized.push(version.to_byte());
         proto::append(&mut serialized, &body);
-        let mac = mac(mac_key, direction, &serialized);
+        let mac = message_mac(mac_key, direction, &serialized);
         serialized.extend_from_slice(&mac);
         Self {
             version,
@@ -124,7 +122,7 @@ impl SignalMessage {
             .serialized
             .split_last_chunk::<MAC_LEN>()
             .ok_or(Error::InvalidMessage)?;
-        let expected = mac(mac_key, direction, content);
+        let expected = message_mac(mac_key, direction, content);
         if bool::from(expected.ct_eq(received)) {
             Ok(())
         } else {
@@ -175,22 +173,8 @@ impl SignalMessage {
     }
 }
 
-fn mac(key: &[u8; 32], direction: Direction<'_>, content: &[u8]) -> [u8; MAC_LEN] {
-    // HMAC pads a short key with zeros to one hash block (RFC 2104 §2); doing so here makes the
-    // construction infallible.
-    let mut block = Zeroizing::new([0; 64]);
-    if let Some(start) = block.first_chunk_mut::<32>() {
-        *start = *key;
-    }
-    let tag = Hmac::<Sha256>::new((&*block).into())
-        .chain_update(direction.sender.to_bytes())
-        .chain_update(direction.receiver.to_bytes())
-        .chain_update(content)
-        .finalize()
-        .into_bytes();
-    let mut mac = [0; MAC_LEN];
-    for (byte, full) in mac.iter_mut().zip(tag) {
-        *byte = full;
-    }
-    mac
+fn message_mac(key: &[u8; 32], direction: Direction<'_>, content: &[u8]) -> [u8; MAC_LEN] {
+    let sender = direction.sender.to_bytes();
+    let receiver = direction.receiver.to_bytes();
+    mac::tag(key, &[&sender, &receiver, content])
 }

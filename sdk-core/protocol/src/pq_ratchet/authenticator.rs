@@ -1,12 +1,11 @@
 //! Ties each KEM exchange to the ones before it: a MAC key that every epoch secret goes into.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::encoding::{Reader, Writer};
 use crate::error::Result;
 use crate::hkdf::{self, ZERO_SALT};
+use crate::mac;
 use crate::secret::Secret;
 
 const LABEL_UPDATE: &[u8] = b"Signal_PQCKA_V1_MLKEM768:Authenticator Update";
@@ -47,25 +46,13 @@ impl Authenticator {
     }
 
     pub(super) fn header_mac(&self, epoch: u64, header: &[u8]) -> [u8; MAC_LEN] {
-        self.tag(LABEL_HEADER, epoch, &[header])
+        let parts = [LABEL_HEADER, &epoch.to_be_bytes(), header];
+        mac::tag(&self.mac, &parts)
     }
 
     pub(super) fn ciphertext_mac(&self, epoch: u64, ct1: &[u8], ct2: &[u8]) -> [u8; MAC_LEN] {
-        self.tag(LABEL_CIPHERTEXT, epoch, &[ct1, ct2])
-    }
-
-    fn tag(&self, label: &[u8], epoch: u64, parts: &[&[u8]]) -> [u8; MAC_LEN] {
-        let mut block = Secret::<64>::zeroed();
-        if let Some(start) = block.first_chunk_mut::<32>() {
-            *start = *self.mac;
-        }
-        let mut mac = Hmac::<Sha256>::new((&*block).into());
-        mac.update(label);
-        mac.update(&epoch.to_be_bytes());
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        let parts = [LABEL_CIPHERTEXT, &epoch.to_be_bytes(), ct1, ct2];
+        mac::tag(&self.mac, &parts)
     }
 
     pub(super) fn duplicate(&self) -> Self {

@@ -15,6 +15,7 @@ use super::incremental_kem::{
 };
 use super::message::Payload;
 use super::*;
+use crate::Error;
 use crate::encoding::{Kind, Writer};
 use crate::{MessageType, PreKeySignalMessage, SignalMessage};
 

@@ -97,10 +97,7 @@ impl ReplayGuard {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let (mut reader, version) = Reader::new(Kind::ReplayGuard, bytes)?;
-        if version != ENCODING_VERSION {
-            return Err(Error::InvalidState);
-        }
+        let mut reader = Reader::of_version(Kind::ReplayGuard, ENCODING_VERSION, bytes)?;
         let mut entries = BTreeSet::new();
         for _ in 0..reader.count(REPLAY_GUARD_CAPACITY)? {
             let signed = SignedPreKeyId(reader.u32()?);

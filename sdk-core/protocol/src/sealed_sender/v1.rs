@@ -6,17 +6,16 @@
 use aes::Aes256;
 use aes::cipher::{KeyIvInit, StreamCipher};
 use ctr::Ctr128BE;
-use hmac::{Hmac, KeyInit, Mac};
 use rand_core::TryCryptoRng;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::content::UnidentifiedSenderMessageContent;
 use crate::curve::{KeyPair, PUBLIC_KEY_LEN, PublicKey};
 use crate::error::{Error, KeyRole, Result};
 use crate::hkdf;
 use crate::identity::IdentityKeyPair;
+use crate::mac;
 use crate::proto;
 use crate::secret::Secret;
 
@@ -109,20 +108,15 @@ fn inner_layer(chain: &[u8; 32], encrypted_static: &[u8], shared: &[u8; 32]) -> 
 /// Keys of one layer: encrypt, then MAC.
 struct Layer {
     cipher: Secret<32>,
-    /// 32 bytes and zeros: HMAC pads a key to a block so, and a whole block is always accepted.
-    mac: Secret<64>,
+    mac: Secret<32>,
 }
 
 impl Layer {
     /// `keys`: 32 bytes of cipher key, 32 of MAC key.
     fn new(keys: &[u8]) -> Self {
-        let mut mac = Secret::zeroed();
-        if let Some(key) = mac.first_chunk_mut::<32>() {
-            *key = *Secret::part_of(keys, 32);
-        }
         Self {
             cipher: Secret::part_of(keys, 0),
-            mac,
+            mac: Secret::part_of(keys, 32),
         }
     }
 
@@ -153,22 +147,13 @@ impl Layer {
     }
 
     fn tag(&self, ciphertext: &[u8]) -> [u8; MAC_LEN] {
-        let mut full = Hmac::<Sha256>::new((&*self.mac).into())
-            .chain_update(ciphertext)
-            .finalize()
-            .into_bytes();
-        let mut tag = [0; MAC_LEN];
-        for (byte, full) in tag.iter_mut().zip(&full) {
-            *byte = *full;
-        }
-        full.zeroize();
-        tag
+        mac::tag(&self.mac, &[ciphertext])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use aes::cipher::BlockCipherEncrypt;
+    use aes::cipher::{BlockCipherEncrypt, KeyInit};
 
     use super::*;
 

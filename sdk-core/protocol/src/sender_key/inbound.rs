@@ -150,10 +150,7 @@ impl InboundSenderKey {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let (mut reader, version) = Reader::new(Kind::InboundSenderKey, bytes)?;
-        if version != ENCODING_VERSION {
-            return Err(Error::InvalidState);
-        }
+        let mut reader = Reader::of_version(Kind::InboundSenderKey, ENCODING_VERSION, bytes)?;
         let distribution_id = DistributionId(uuid::Uuid::from_bytes(reader.array()?));
         let count = reader.count(MAX_SENDER_KEY_STATES)?;
         let mut states = VecDeque::with_capacity(MAX_SENDER_KEY_STATES);

@@ -141,10 +141,7 @@ impl OutboundSenderKey {
     /// # Errors
     /// [`Error::InvalidState`] if it is not that.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let (mut reader, version) = Reader::new(Kind::OutboundSenderKey, bytes)?;
-        if version != ENCODING_VERSION {
-            return Err(Error::InvalidState);
-        }
+        let mut reader = Reader::of_version(Kind::OutboundSenderKey, ENCODING_VERSION, bytes)?;
         let key = Self {
             distribution_id: DistributionId(uuid::Uuid::from_bytes(reader.array()?)),
             chain_id: ChainId(reader.u32()?),

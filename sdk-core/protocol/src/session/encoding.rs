@@ -26,9 +26,9 @@ impl Session {
     /// 1.6 KB more while an initiated version 4 state is unanswered. Wiped on drop.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let states = self.current.iter().chain(&self.archived);
-        let capacity = states
-            .map(|state| state.encoded_len_bound())
+        let capacity = self
+            .states()
+            .map(SessionState::encoded_len_bound)
             .fold(64, usize::saturating_add);
         let mut writer = Writer::new(Kind::Session, ENCODING_VERSION, capacity);
         writer.byte(self.policy as u8);
