@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Version 1 ([`seal`]) is for one recipient; version 2 ([`seal_multi_recipient`]) seals one body for
-//! many, whose keys the relay splits apart with [`sent_message`], which needs no secret. Both prove
+//! many, whose keys the relay splits apart with `hushpost_wire::sent_message`, which needs no secret. Both prove
 //! the sender's identity to the recipient, but only a valid certificate ties that identity to an
 //! account and a device: call [`UnidentifiedSenderMessageContent::verify_sender`] before using the
 //! content.
@@ -15,8 +15,9 @@
 //! use std::num::NonZeroUsize;
 //!
 //! use getrandom::SysRng;
-//! use hushpost_protocol::sealed_sender::{self, sent_message::SentMessage, *};
+//! use hushpost_protocol::sealed_sender::{self, *};
 //! use hushpost_protocol::*;
+//! use hushpost_wire::sent_message::SentMessage;
 //! use uuid::Uuid;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,7 +75,6 @@
 
 mod certificate;
 mod content;
-pub mod sent_message;
 mod v1;
 mod v2;
 

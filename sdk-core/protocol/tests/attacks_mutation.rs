@@ -16,7 +16,6 @@ use core::num::NonZeroUsize;
 
 use cast::{KemKey, NOW, Person, Talk, Wire, rng};
 use forge::{edit, parse};
-use hushpost_protocol::sealed_sender::sent_message::SentMessage;
 use hushpost_protocol::sealed_sender::{
     self, ContentHint, Recipient, RecipientDevice, SenderCertificate, SenderCertificateFields,
     ServerCertificate, UnidentifiedSenderMessageContent,
@@ -27,6 +26,7 @@ use hushpost_protocol::{
     ProtocolAddress, ReplayGuard, SafetyNumber, SafetyNumberParty, SenderKeyDistributionMessage,
     SenderKeyMessage, ServiceId, Session, SigningKeyPair, Timestamp,
 };
+use hushpost_wire::sent_message::SentMessage;
 use uuid::Uuid;
 
 /// Each bit flipped alone.

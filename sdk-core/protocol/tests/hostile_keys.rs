@@ -297,7 +297,7 @@ fn sealed_messages_and_certificates_with_a_refused_key_do_not_open() {
         &mut rng,
     );
     let sent = sent.unwrap();
-    let message = sealed_sender::sent_message::SentMessage::parse(&sent).unwrap();
+    let message = hushpost_wire::sent_message::SentMessage::parse(&sent).unwrap();
     let v2 = message.received_form(&message.recipients()[0]).unwrap();
     for sealed in [&v1, &v2] {
         assert_eq!(

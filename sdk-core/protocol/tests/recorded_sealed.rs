@@ -11,7 +11,6 @@
 
 mod support;
 
-use hushpost_protocol::sealed_sender::sent_message::{MalformedSentMessage, SentMessage};
 use hushpost_protocol::sealed_sender::{
     self, ContentHint, SenderCertificate, UnidentifiedSenderMessageContent,
 };
@@ -19,6 +18,7 @@ use hushpost_protocol::{
     DeviceId, Error, InboundSenderKey, MessageType, PreKeySignalMessage, ProtocolAddress,
     SenderKeyDistributionMessage, SenderKeyMessage, ServiceId, Timestamp,
 };
+use hushpost_wire::sent_message::{MalformedSentMessage, SentMessage};
 use serde_json::Value;
 use support::{bytes, fixture, identity, list, public_key, text};
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use getrandom::SysRng;
-use hushpost_protocol::sealed_sender::{self, SenderCertificate, sent_message::SentMessage};
+use hushpost_protocol::sealed_sender::{self, SenderCertificate};
 use hushpost_protocol::{
     DistributionId, IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, MessageType,
     OneTimePreKeyBundle, OneTimePreKeyId, PqPolicy, PreKeyBundle, PrivateKey, ProtocolVersion,
     PublicKey, RegistrationId, SafetyNumber, SafetyNumberParty, SignedPreKeyBundle, SignedPreKeyId,
     Timestamp,
 };
+use hushpost_wire::sent_message::SentMessage;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

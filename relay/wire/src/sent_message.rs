@@ -1,8 +1,8 @@
 //! Splitting a multi-recipient message: the relay's job, which needs no secret.
 //!
 //! What the sender uploads once (the sent form) holds every recipient's key material; each recipient
-//! gets only its own (the received form). This module depends on nothing else of the crate, so that a
-//! relay can have it without having anything that decrypts.
+//! gets only its own (the received form). It needs no secret, so a relay has it without having
+//! anything that decrypts.
 
 use thiserror::Error;
 
