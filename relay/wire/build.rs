@@ -8,6 +8,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(["."])
         // Frames carry tokens and invite codes: printing one must be a decision, not an accident.
         .skip_debug(["."])
+        .type_attribute("hushpost.v1.CloseReason", "#[derive(Debug)]")
+        .type_attribute("hushpost.v1.ErrorCode", "#[derive(Debug)]")
+        .type_attribute("hushpost.v1.Found", "#[derive(Debug)]")
+        .type_attribute("hushpost.v1.NameKind", "#[derive(Debug)]")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ pub const MAX_QUEUED: u64 = 10_000;
 /// One-time pre-keys of one kind in one upload, *fixed*.
 pub const MAX_PRE_KEYS_PER_UPLOAD: usize = 100;
 /// One-time pre-keys of one kind in stock, *fixed*: an upload that would exceed it is cut.
-pub const MAX_PRE_KEYS_IN_STOCK: usize = 200;
+pub const MAX_PRE_KEYS_IN_STOCK: u32 = 200;
 /// Below this many one-time pre-keys of a kind their owner is told, *fixed*.
 pub const PRE_KEYS_LOW: u32 = 20;
 /// Bytes of an encoded device list, *fixed*: 127 devices of about 90 bytes do not fit, 40 do.
