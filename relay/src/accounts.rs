@@ -5,6 +5,8 @@
 
 pub mod directory;
 pub mod names;
+pub mod registration;
+pub mod registration_token;
 
 use hushpost_wire::{AccountDevice, AccountId, ErrorCode, SignedDeviceList, VerifiedDeviceList};
 use rusqlite::{Connection, OptionalExtension, params};

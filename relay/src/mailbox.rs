@@ -25,6 +25,8 @@
 
 pub mod expiry;
 mod journal;
+#[cfg(test)]
+mod model;
 pub mod page;
 mod queue;
 mod seen;

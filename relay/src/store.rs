@@ -63,6 +63,11 @@ pub enum OpenError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// There is no relay's data in this folder.
+    #[error(
+        "{0} holds no relay's data; is data_dir right? (`--config FILE` or `--set data_dir=FOLDER`)"
+    )]
+    Missing(PathBuf),
     /// Another process serves this folder.
     #[error("{0} is in use by another hushpost-relay; stop it first, or choose another data_dir")]
     InUse(PathBuf),
@@ -242,11 +247,14 @@ impl Store {
     }
 }
 
-/// Opens the database for a command beside a relay that may be running.
+/// Opens the database for a command beside a relay that may be running. Never makes one.
 ///
 /// # Errors
 /// [`OpenError`].
 pub fn open_beside(folder: &Path) -> Result<Connection, OpenError> {
+    if !folder.join(DATABASE).is_file() {
+        return Err(OpenError::Missing(folder.to_owned()));
+    }
     open_database(folder)
 }
 

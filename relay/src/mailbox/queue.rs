@@ -4,18 +4,22 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hushpost_wire::{CloseReason, PreKeyCounts};
+
 use super::{DeviceKey, Entry};
 
-/// Who is told about a mailbox: the device's connection.
+/// Who is told about a mailbox: the device's connection. The writer calls it, so nothing here may wait.
 pub trait Receiver: Send + Sync {
-    /// There is something new. Must only set a flag and wake somebody: the writer calls it.
+    /// Which connection this is.
+    fn id(&self) -> u64;
+    /// There is something new.
     fn mail_arrived(&self);
-    /// A newer connection of the same device took over.
-    fn replaced(&self);
-    /// The device was removed.
-    fn removed(&self);
     /// Something that is not stored.
     fn ephemeral(&self, entry: &Entry);
+    /// A stock of one-time pre-keys ran low.
+    fn pre_keys_low(&self, counts: PreKeyCounts);
+    /// The connection no longer speaks for the device.
+    fn ended(&self, reason: CloseReason);
 }
 
 /// A mailbox in memory.
@@ -77,8 +81,8 @@ pub enum Next {
     Messages(Vec<(u64, Entry)>),
     /// Settled messages: read a [`page`](super::page) from the table, up to and with this number.
     Settled(u64),
-    /// Nothing waits. The highest sequence number there is.
-    Nothing(u64),
+    /// Nothing waits.
+    Nothing,
 }
 
 impl Mailbox {
@@ -124,7 +128,7 @@ impl Mailbox {
         let state = self.state();
         let after = after.max(state.floor);
         if after >= state.last {
-            return Next::Nothing(state.last);
+            return Next::Nothing;
         }
         let first = state.first_recent();
         let next = after.saturating_add(1);
@@ -148,34 +152,33 @@ impl Mailbox {
     pub fn attach(&self, receiver: Arc<dyn Receiver>) {
         let before = self.state().receiver.replace(receiver);
         if let Some(before) = before {
-            before.replaced();
+            before.ended(CloseReason::Replaced);
         }
     }
 
     /// Ends [`attach`](Self::attach), unless somebody newer took over.
-    pub fn detach(&self, receiver: &Arc<dyn Receiver>) {
+    pub fn detach(&self, id: u64) {
         let mut state = self.state();
         if state
             .receiver
             .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, receiver))
+            .is_some_and(|current| current.id() == id)
         {
             state.receiver = None;
         }
     }
 
-    /// Hands something that is not stored to the device, if it is connected.
-    pub fn offer(&self, entry: &Entry) {
-        let receiver = self.state().receiver.clone();
-        if let Some(receiver) = receiver {
-            receiver.ephemeral(entry);
-        }
+    /// The connected device, if it is.
+    #[must_use]
+    pub fn receiver(&self) -> Option<Arc<dyn Receiver>> {
+        self.state().receiver.clone()
     }
 
-    pub(super) fn removed(&self) {
+    /// Ends the device's connection.
+    pub fn end(&self, reason: CloseReason) {
         let receiver = self.state().receiver.take();
         if let Some(receiver) = receiver {
-            receiver.removed();
+            receiver.ended(reason);
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use hushpost_wire::CloseReason;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::journal::{self, AcknowledgementRecord, EntryRecord, MessageRecord, Row};
@@ -403,7 +404,7 @@ impl MailboxTable {
     pub(crate) fn forget(&mut self, devices: &[DeviceKey]) {
         for device in devices {
             if let Some(slot) = self.slots.remove(device) {
-                slot.mailbox.removed();
+                slot.mailbox.end(CloseReason::DeviceRemoved);
             }
         }
     }

@@ -9,7 +9,6 @@ impl ErrorCode {
         matches!(
             self,
             Self::RateLimited
-                | Self::Busy
                 | Self::StoreFull
                 | Self::StoreUnavailable
                 | Self::QuotaExceeded

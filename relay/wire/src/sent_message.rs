@@ -94,13 +94,28 @@ impl<'a> SentMessage<'a> {
         &self.recipients
     }
 
+    /// What all received forms end with: the ephemeral key and the body.
+    #[must_use]
+    pub const fn shared(&self) -> &'a [u8] {
+        self.shared
+    }
+
     /// The received form for every device of one entry of [`recipients`](Self::recipients); `None`
     /// for an excluded account.
     #[must_use]
     pub fn received_form(&self, recipient: &SentRecipient<'_>) -> Option<Vec<u8>> {
-        recipient
-            .key_material
-            .map(|material| [&[RECEIVED], material.as_slice(), self.shared].concat())
+        let prefix = recipient.received_prefix()?;
+        Some([prefix.as_slice(), self.shared].concat())
+    }
+}
+
+impl SentRecipient<'_> {
+    /// What the received form begins with, followed by [`SentMessage::shared`]; `None` for an excluded
+    /// account.
+    #[must_use]
+    pub fn received_prefix(&self) -> Option<Vec<u8>> {
+        let material = self.key_material?;
+        Some([&[RECEIVED], material.as_slice()].concat())
     }
 }
 

@@ -106,6 +106,7 @@ CREATE TABLE presence (
     value      BLOB    NOT NULL,
     expires_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX presence_by_expiry ON presence (expires_ms);
 
 -- A blob goes by the hash of its id: who reads this table cannot download.
 CREATE TABLE blob (

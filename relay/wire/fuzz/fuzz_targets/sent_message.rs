@@ -1,7 +1,7 @@
 //! Taking a multi-recipient message apart, as a relay does.
 #![no_main]
 
-use hushpost_protocol::sealed_sender::sent_message::SentMessage;
+use hushpost_wire::sent_message::SentMessage;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
