@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 pub use writer::StoreSettings;
 use writer::WriterHandle;
@@ -241,6 +242,7 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let readers = Arc::clone(&self.readers);
+        let _turn = self.readers.turns.acquire().await;
         tokio::task::spawn_blocking(move || readers.with(job))
             .await
             .unwrap_or(Err(StoreError::Closed.into()))
@@ -324,21 +326,23 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Reading connections, lent one at a time.
+/// Reading connections, lent one at a time. Who comes when all are lent waits for a turn: a storm of
+/// reconnecting clients must not become a storm of threads.
 struct Readers {
     idle: std::sync::Mutex<Vec<Connection>>,
-    path: PathBuf,
+    turns: Semaphore,
 }
 
 impl Readers {
     fn open(folder: &Path, count: usize) -> rusqlite::Result<Self> {
         let path = folder.join(DATABASE);
-        let idle = (0..count.max(1))
+        let count = count.max(1);
+        let idle = (0..count)
             .map(|_| Self::connect(&path))
             .collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(Self {
             idle: std::sync::Mutex::new(idle),
-            path,
+            turns: Semaphore::new(count),
         })
     }
 
@@ -347,6 +351,7 @@ impl Readers {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(10))?;
         connection.pragma_update(None, "cache_size", -4096)?;
+        connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
 
@@ -356,21 +361,14 @@ impl Readers {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// To be called by who holds a turn.
     fn with<R, E: From<StoreError>>(
         &self,
         job: impl FnOnce(&Connection) -> Result<R, E>,
     ) -> Result<R, E> {
-        let lent = self.idle().pop();
-        let connection = match lent {
-            Some(connection) => connection,
-            None => Self::connect(&self.path).map_err(StoreError::from)?,
-        };
+        let connection = self.idle().pop().ok_or(StoreError::Closed)?;
         let answer = job(&connection);
-        let mut idle = self.idle();
-        // As many as can be in use at once on a machine this is made for; more are closed again.
-        if idle.len() < 8 {
-            idle.push(connection);
-        }
+        self.idle().push(connection);
         answer
     }
 }
