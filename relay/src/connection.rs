@@ -13,7 +13,7 @@
 //! - `task`: reading, writing, waiting
 //! - `handshake`: who is at the other end
 //! - `requests`: which room answers what
-//! - `sending`: Send and SendSealed
+//! - `sending`: `Send` and `SendSealed`
 //! - `delivery`: from the mailbox to the socket
 //! - [`reaper`]: closes who is silent, stuck or unproven
 

@@ -45,9 +45,12 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Failed(error.to_string()),
+        match error.sqlite_error() {
+            Some(cause) if cause.code == rusqlite::ErrorCode::DiskFull => Self::Full,
+            // A full disk, too: the log's index, a file in memory, cannot grow.
+            Some(cause) if cause.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Self::Full,
+            Some(cause) => Self::Failed(format!("{error} (SQLite's code {})", cause.extended_code)),
+            None => Self::Failed(error.to_string()),
         }
     }
 }

@@ -109,6 +109,11 @@ impl Session {
         frame
     }
 
+    /// Whether there is a frame to write.
+    pub(super) fn has_frames(&self) -> bool {
+        !self.outbox().is_empty()
+    }
+
     /// A request whose answer comes later begins.
     pub(super) fn begin(&self) {
         self.pending.fetch_add(1, Ordering::Relaxed);

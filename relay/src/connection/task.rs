@@ -77,8 +77,19 @@ pub(super) async fn run(
 
 impl Connection {
     /// Writes what is ready, then waits for one thing and does it.
+    ///
+    /// What handles a frame or writes one is boxed: it is there only while there is something to do, and an
+    /// idle connection's task stays small.
     async fn turn(&mut self, socket: &mut Socket) -> Result<(), Over> {
-        self.write_ready(socket).await?;
+        if self.session.take_mail() {
+            self.delivery.look();
+        }
+        if self.session.has_frames() || self.delivery.is_due() {
+            Box::pin(self.write_ready(socket)).await?;
+        }
+        if self.session.is_cut() {
+            return Err(Over);
+        }
         if self.session.closing().is_some() {
             return Box::pin(self.say_goodbye(socket)).await;
         }
@@ -86,7 +97,9 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.session.rung() => Ok(()),
-            message = socket.next(), if may_read => self.read(socket, message).await,
+            message = socket.next(), if may_read => {
+                Box::pin(self.read(socket, message)).await
+            }
         }
     }
 
@@ -132,8 +145,7 @@ impl Connection {
                 let id = request.id;
                 match admitted {
                     Err(refusal) => self.refuse(id, refusal),
-                    // Boxed, so that the task of an idle connection is not as large as the largest request.
-                    Ok(()) => Box::pin(requests::handle(self, request)).await,
+                    Ok(()) => requests::handle(self, request).await,
                 }
                 Ok(())
             }

@@ -62,9 +62,9 @@ pub async fn upgrade(State(relay): State<Arc<Relay>>, mut request: Request) -> R
         );
     }
     let upgraded = hyper::upgrade::on(&mut request);
+    // The request must not live on beside the socket.
+    drop(request);
     tokio::spawn(async move {
-        // The request must not live on beside the socket.
-        drop(request);
         let Ok(upgraded) = upgraded.await else {
             return;
         };

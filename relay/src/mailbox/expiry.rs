@@ -5,9 +5,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::DeviceKey;
 use crate::store::{StoreError, from_sql, to_sql};
 
+/// Mailboxes in which messages expired, with the sequence number up to which they did, and where to go on;
+/// `None` at the end.
+pub type Found = (Vec<(DeviceKey, u64)>, Option<DeviceKey>);
+
 /// Devices after `from` whose oldest settled message was accepted before `before_ms`, with the sequence
-/// number up to which all are that old. Looks at `devices` mailboxes at most; the second value is where to go
-/// on, `None` at the end.
+/// number up to which all are that old. Looks at `devices` mailboxes at most.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -16,7 +19,7 @@ pub fn find(
     from: DeviceKey,
     before_ms: u64,
     devices: usize,
-) -> Result<(Vec<(DeviceKey, u64)>, Option<DeviceKey>), StoreError> {
+) -> Result<Found, StoreError> {
     // One seek a device: the primary key leads from each mailbox's first message to the next mailbox.
     let mut first = connection.prepare_cached(
         "SELECT device, accepted_ms FROM mailbox WHERE device > ?1

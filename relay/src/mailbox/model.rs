@@ -1,6 +1,11 @@
 //! The mailboxes against a model: any mix of sends, repeats, acknowledgements, failed commits, settled and
 //! failed slices, and crashes must leave each device with just what the model says, in order, once.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of a test's own"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 

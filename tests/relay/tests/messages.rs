@@ -1,5 +1,12 @@
 //! Messages through a real relay: stored, delivered in order, once, and only to whom they are for.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
 use hushpost_harness::{Client, HarnessError, Identity, LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_relay_tests::{Person, message, random_id, sent};
 use hushpost_wire::client_frame::Request;
