@@ -19,6 +19,8 @@ use crate::refusal::Refusal;
 pub struct ListChange {
     /// Devices that are gone, with all that was theirs.
     pub removed: Vec<DeviceKey>,
+    /// Devices that prove themselves with another key now: who holds the old one is no longer them.
+    pub rekeyed: Vec<DeviceKey>,
 }
 
 /// Stores a verified device list: of a new account, or a newer one of a known account. The very list
@@ -100,14 +102,20 @@ fn store_devices(
     for (key, device) in &stored {
         // Another identity or registration is another device under the same number: what waits for the
         // old one, and its pre-keys, are of no use to it.
-        let kept = devices.iter().any(|listed| {
+        let kept = devices.iter().find(|listed| {
             listed.device == device.device
                 && listed.identity_key == device.identity_key
                 && listed.registration_id == device.registration_id
         });
-        if !kept {
-            remove_device(connection, *key)?;
-            change.removed.push(*key);
+        match kept {
+            None => {
+                remove_device(connection, *key)?;
+                change.removed.push(*key);
+            }
+            Some(listed) if listed.authentication_key != device.authentication_key => {
+                change.rekeyed.push(*key);
+            }
+            Some(_) => {}
         }
     }
     for device in devices {
@@ -192,7 +200,7 @@ pub fn delete(
     }
     // Blobs that contacts may still fetch live to their end, but are nobody's; unfinished ones end now.
     connection.execute(
-        "UPDATE blob SET account = 0, expires_ms = CASE complete WHEN 1 THEN expires_ms ELSE 0 END
+        "UPDATE blob SET account = 0, due_ms = CASE complete WHEN 1 THEN due_ms ELSE 0 END
           WHERE account = ?1",
         params![row],
     )?;

@@ -39,7 +39,9 @@ pub async fn run(relay: Arc<Relay>, stopped: CancellationToken) {
             _ = operator.tick() => report("admin", admin::carry_out(&relay).await),
             _ = seldom.tick() => {
                 report("messages", expire_messages(&relay).await);
-                relay.blobs.sweep().await;
+                if let Err(error) = relay.blobs.sweep().await {
+                    tracing::warn!(%error, "blobs were not swept");
+                }
             }
         }
     }

@@ -85,12 +85,34 @@ impl Relay {
         bytes
     }
 
-    /// A stored device list changed.
-    pub fn list_changed(&self, account: AccountId, change: ListChange) {
+    /// A stored device list changed: ends the connections of devices that are not on it any more.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the store fails; the list is stored all the same.
+    pub async fn list_changed(
+        &self,
+        account: AccountId,
+        change: ListChange,
+    ) -> Result<(), Refusal> {
         self.directory.forget(account);
         if !change.removed.is_empty() {
             self.store.writer().forget(change.removed);
         }
+        self.end_connections(change.rekeyed, CloseReason::DeviceRemoved)
+            .await
+    }
+
+    async fn end_connections(
+        &self,
+        devices: Vec<DeviceKey>,
+        reason: CloseReason,
+    ) -> Result<(), Refusal> {
+        for device in devices {
+            if let Some(mailbox) = self.store.writer().open_mailbox(device).await? {
+                mailbox.end(reason);
+            }
+        }
+        Ok(())
     }
 
     /// Removes an account and ends its connections. Whether there was one.
@@ -124,11 +146,9 @@ impl Relay {
             return Err(Refusal::new(ErrorCode::NotFound, "no such account"));
         };
         if blocked {
-            for device in &found.devices {
-                if let Some(mailbox) = self.store.writer().open_mailbox(device.key).await? {
-                    mailbox.end(CloseReason::AccountBlocked);
-                }
-            }
+            let devices = found.devices.iter().map(|device| device.key).collect();
+            self.end_connections(devices, CloseReason::AccountBlocked)
+                .await?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::accounts::registration::Registration;
 use crate::accounts::registration_token::{
     KeySource, RegistrationTokens, SigningAlgorithm, TokenSettings, TokenSettingsError,
 };
-use crate::blobs::{BlobSettings, Blobs, BlobsError};
+use crate::blobs::{BlobSettings, Blobs};
 use crate::config::{Config, RegistrationMode, TokenAlgorithm, TokenKeys};
 use crate::connection::{reaper, upgrade};
 use crate::listener::{ListenError, Listener, ListenerSettings, Tls, TlsError, TlsSettings};
@@ -25,6 +25,9 @@ use crate::{maintenance, observe};
 
 /// How long clients have to close after they were told to, within the drain.
 const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Uploads at once, and downloads at once: about 1 MiB of memory each.
+const BLOB_TRANSFERS: usize = 64;
 
 /// Why a relay does not start.
 #[derive(Debug, Error)]
@@ -41,9 +44,6 @@ pub enum StartError {
     /// The keys that registration tokens are checked with.
     #[error(transparent)]
     Tokens(#[from] TokenSettingsError),
-    /// The folder of blobs.
-    #[error(transparent)]
-    Blobs(#[from] BlobsError),
     /// Metrics.
     #[error("metrics cannot start: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -182,6 +182,7 @@ fn blob_settings(config: &Config) -> BlobSettings {
         ttl: config.limits.blob_ttl,
         quota_bytes: config.limits.blob_quota_bytes,
         upload_timeout: config.limits.upload_timeout,
+        transfers: BLOB_TRANSFERS,
     }
 }
 

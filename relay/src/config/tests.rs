@@ -344,7 +344,8 @@ fn odd_environments_are_answered_not_obeyed() {
 
 #[test]
 fn many_problems_are_told_at_once_but_not_endlessly() {
-    let text: String = (0..1000).map(|n| format!("x{n} = 1\n")).collect();
+    let lines: Vec<String> = (0..1000).map(|n| format!("x{n} = 1")).collect();
+    let text = lines.join("\n");
     let told = load(&text, &[], &[]).unwrap_err();
     assert_eq!(told.matches("error: ").count(), 20);
 }

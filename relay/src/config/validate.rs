@@ -548,6 +548,7 @@ mod tests {
 
     #[test]
     fn registration_modes_and_their_settings() {
+        use RegistrationMode::{Open, Token};
         let token = |algorithm, keys| TokenRegistration {
             algorithm,
             issuer: "i".to_owned(),
@@ -567,7 +568,6 @@ mod tests {
                 };
             })
         };
-        use RegistrationMode::{Open, Token};
         let good = || Some(token(TokenAlgorithm::ES256, jwks()));
         assert_eq!(with(Token, good(), &[]), [""; 0]);
         assert_eq!(with(Open, None, &["a", "b"]), [""; 0]);

@@ -10,6 +10,7 @@ use super::session::sender_frame;
 use crate::mailbox::{Entry, Mailbox, Next, page};
 use crate::refusal::Refusal;
 use crate::relay::Relay;
+use crate::store::now_ms;
 
 /// Bytes of ciphertext in one frame, about: enough to be worth a system call, little enough that the
 /// socket's buffer stays small.
@@ -99,6 +100,10 @@ impl Delivery {
             }
             metrics::counter!("hushpost_delivered_total")
                 .increment(u64::try_from(messages.len()).unwrap_or(u64::MAX));
+            if self.caught_up {
+                // Of devices that are connected; how long others were away says nothing about the relay.
+                record_latency(&messages);
+            }
             return Ok(Some(Body::Deliveries(Deliveries {
                 deliveries: messages.iter().map(to_frame).collect(),
             })));
@@ -132,6 +137,15 @@ impl Delivery {
                 })
                 .await?)
         })
+    }
+}
+
+fn record_latency(messages: &[(u64, Entry)]) {
+    let now = now_ms();
+    let latency = metrics::histogram!("hushpost_delivery_seconds");
+    for (_, entry) in messages {
+        let millis = now.saturating_sub(entry.message.accepted_ms);
+        latency.record(core::time::Duration::from_millis(millis).as_secs_f64());
     }
 }
 

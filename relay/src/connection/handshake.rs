@@ -171,7 +171,7 @@ pub(super) async fn register(
             Ok(change)
         })
         .await?;
-    relay.list_changed(account, change);
+    relay.list_changed(account, change).await?;
     let account = relay
         .directory
         .find(account)

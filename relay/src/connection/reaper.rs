@@ -40,14 +40,12 @@ fn look(session: &Session, now: u32, settings: &Listen) {
     }
     let silent = now.saturating_sub(session.heard());
     if session.closing().is_some() {
-        if silent > GOODBYE {
+        if now.saturating_sub(session.closing_since(now)) > GOODBYE {
             session.cut();
         }
     } else if !session.is_proven() && silent > seconds(settings.handshake_timeout) {
-        session.mark_heard(now);
         session.close(CloseReason::HandshakeTimeout, Duration::ZERO);
     } else if silent > seconds(settings.idle_timeout) {
-        session.mark_heard(now);
         session.close(CloseReason::IdleTimeout, Duration::ZERO);
     }
 }

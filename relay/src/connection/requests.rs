@@ -182,7 +182,7 @@ async fn put_device_list(connection: &Connection, request: PutDeviceList) -> Res
         .store
         .write(move |store| accounts::store_list(store, &list, &signed, false))
         .await?;
-    connection.relay.list_changed(account, change);
+    connection.relay.list_changed(account, change).await?;
     Ok(ok())
 }
 

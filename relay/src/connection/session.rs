@@ -31,6 +31,8 @@ pub struct Session {
     heard: AtomicU32,
     /// The same, or 0 when nothing is being written.
     writing: AtomicU32,
+    /// The same, or 0 before the reaper saw that it is closing.
+    closing_since: AtomicU32,
     proven: AtomicBool,
 }
 
@@ -55,6 +57,7 @@ impl Session {
             state: Mutex::new(State::Open),
             heard: AtomicU32::new(now),
             writing: AtomicU32::new(0),
+            closing_since: AtomicU32::new(0),
             proven: AtomicBool::new(false),
         }
     }
@@ -185,6 +188,14 @@ impl Session {
 
     pub(super) fn mark_writing(&self, since: u32) {
         self.writing.store(since, Ordering::Relaxed);
+    }
+
+    /// Since when it has been closing, the first call's `now` at the latest.
+    pub(super) fn closing_since(&self, now: u32) -> u32 {
+        let seen =
+            self.closing_since
+                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        seen.err().unwrap_or(now)
     }
 
     pub(super) fn is_proven(&self) -> bool {

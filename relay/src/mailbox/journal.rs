@@ -75,16 +75,18 @@ pub(super) fn read(
     while let Some(row) = rows.next()? {
         let body: Vec<u8> = row.get(1)?;
         let size = body.len();
-        let decoded = Row::decode(Bytes::from(body)).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(
-                1,
-                rusqlite::types::Type::Blob,
-                Box::new(error),
-            )
-        })?;
+        let decoded = Row::decode(Bytes::from(body)).map_err(|_| damaged())?;
         each(row.get(0)?, decoded, size)?;
     }
     Ok(())
+}
+
+/// A row that is not what was written.
+pub(super) fn damaged() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        Some("a journal row is damaged".into()),
+    )
 }
 
 /// Deletes the rows up to and with `id`.

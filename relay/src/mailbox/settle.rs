@@ -140,6 +140,14 @@ impl MailboxTable {
         }
     }
 
+    /// Figures for the operator.
+    pub(crate) fn report(&self) {
+        let gauge = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        metrics::gauge!("hushpost_journal_rows").set(gauge(self.rows.len()));
+        metrics::gauge!("hushpost_journal_bytes").set(gauge(self.rows_size));
+        metrics::gauge!("hushpost_mailboxes_in_memory").set(gauge(self.slots.len()));
+    }
+
     /// Lets go of mailboxes that nobody uses and whose place is stored.
     pub(crate) fn sweep(&mut self) {
         self.slots.retain(|_, slot| {

@@ -124,9 +124,8 @@ impl MailboxTable {
         self.next_row = id.saturating_add(1);
         let mut known = JournalRow::new(id, size);
         for record in row.messages {
-            let Some((message_id, sender)) = page::decode_header(&record.header) else {
-                continue;
-            };
+            let (message_id, sender) =
+                page::decode_header(&record.header).ok_or_else(journal::damaged)?;
             let message = Arc::new(Message {
                 id: message_id,
                 sender,

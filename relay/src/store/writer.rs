@@ -215,7 +215,7 @@ impl Writer {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.mailboxes.report(),
                 Err(RecvTimeoutError::Disconnected) => return self.settle_all(),
             }
             if self.mailboxes.is_settling_due() {
@@ -396,6 +396,7 @@ impl Writer {
             Ok(()) => {
                 self.committed(changes);
                 self.mailboxes.slice_settled();
+                self.mailboxes.report();
             }
             Err(error) => self.failed(error),
         }

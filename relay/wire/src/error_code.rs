@@ -9,6 +9,7 @@ impl ErrorCode {
         matches!(
             self,
             Self::RateLimited
+                | Self::Busy
                 | Self::StoreFull
                 | Self::StoreUnavailable
                 | Self::QuotaExceeded

@@ -348,6 +348,10 @@ impl Client {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an answer is used up by reading it"
+)]
 fn authenticated(body: Body) -> Result<Authenticated, HarnessError> {
     match body {
         Body::Authenticated(authenticated) => Ok(authenticated),
@@ -359,4 +363,100 @@ async fn patiently<F: Future>(what: &'static str, future: F) -> Result<F::Output
     timeout(PATIENCE, future)
         .await
         .map_err(|_| HarnessError::Silent(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hushpost_wire::{CaughtUp, ErrorCode, Ok as Done, Ping};
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_hdr_async;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request as Asked, Response};
+    use tokio_tungstenite::tungstenite::http::HeaderValue;
+    use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+
+    #[expect(clippy::unnecessary_wraps, clippy::result_large_err)]
+    fn confirm(_: &Asked, mut answer: Response) -> Result<Response, ErrorAnswer> {
+        answer.headers_mut().insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static("hushpost.v1"),
+        );
+        Ok(answer)
+    }
+    type ErrorAnswer = tokio_tungstenite::tungstenite::handshake::server::ErrorResponse;
+
+    /// Plays the relay's part: welcomes, reads `requests` requests, then says all of `script`.
+    async fn play(requests: usize, script: Vec<(u64, Body)>) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = accept_hdr_async(stream, confirm).await.unwrap();
+            let say = |id, body| {
+                Message::Binary(frame::encode(&ServerFrame {
+                    id,
+                    body: Some(body),
+                }))
+            };
+            socket
+                .send(say(0, Body::Welcome(Welcome::default())))
+                .await
+                .unwrap();
+            for _ in 0..requests {
+                socket.next().await.unwrap().unwrap();
+            }
+            for (id, body) in script {
+                socket.send(say(id, body)).await.unwrap();
+            }
+            socket.close(None).await.unwrap();
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn answers_are_matched_and_pushes_kept_apart() {
+        let push = Body::CaughtUp(CaughtUp {
+            through_sequence: 7,
+        });
+        let refusal = Body::Error(ErrorCode::Busy.because("not now"));
+        let closing = Body::Closing(Closing::default());
+        let done = Body::Ok(Done {});
+        let script = vec![(2, refusal), (0, push), (1, done), (0, closing)];
+        let (mut client, _) = Client::connect(play(2, script).await).await.unwrap();
+        let first = client.feed(Request::Ping(Ping {})).await.unwrap();
+        let second = client.feed(Request::Ping(Ping {})).await.unwrap();
+        client.flush().await.unwrap();
+        assert!(matches!(client.answer(first).await, Ok(Body::Ok(_))));
+        assert!(
+            matches!(client.pushed(), Some(Body::CaughtUp(seen)) if seen.through_sequence == 7)
+        );
+        assert!(client.pushed().is_none());
+        let refused = client
+            .answer(second)
+            .await
+            .err()
+            .and_then(|error| error.code());
+        assert!(refused == Some(ErrorCode::Busy));
+        let ending = client.ended().await.unwrap();
+        assert!(ending.closing.is_some());
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_nothing_is_an_error() {
+        let address = play(1, vec![(5, Body::Ok(Done {}))]).await;
+        let (mut client, _) = Client::connect(address).await.unwrap();
+        assert!(matches!(
+            client.request(Request::Ping(Ping {})).await,
+            Err(HarnessError::Unexpected(_))
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_ended_connection_is_an_error() {
+        let (mut client, _) = Client::connect(play(1, vec![]).await).await.unwrap();
+        assert!(matches!(
+            client.request(Request::Ping(Ping {})).await,
+            Err(HarnessError::Ended(_))
+        ));
+    }
 }

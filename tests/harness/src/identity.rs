@@ -2,6 +2,7 @@
 //!
 //! Curve25519 identity keys are random bytes here: the relay never computes with them.
 
+use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use hushpost_wire::limits::{
     DELIVERY_TOKEN_LEN, EC_PUBLIC_KEY_LEN, MAX_DEVICES, MAX_REGISTRATION_ID,
@@ -185,7 +186,7 @@ impl Identity {
     pub fn recipient(&self, ciphertext: &[u8]) -> Recipient {
         Recipient {
             account: self.account().as_bytes().to_vec().into(),
-            delivery_token: Default::default(),
+            delivery_token: Bytes::new(),
             devices: self
                 .devices
                 .iter()

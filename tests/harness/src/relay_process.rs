@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,8 +43,18 @@ pub struct RelayProcess {
 #[derive(Debug)]
 struct Running {
     child: Child,
-    /// Lines of standard output; disconnected when the process has ended.
-    lines: Receiver<String>,
+    /// Lines of standard output; disconnected when the process has ended. The lock is never contended: it
+    /// lets tasks share the process.
+    lines: Mutex<Receiver<String>>,
+}
+
+impl Running {
+    fn next_line(&mut self) -> Result<String, RecvTimeoutError> {
+        self.lines
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(PATIENCE)
+    }
 }
 
 impl RelayOptions {
@@ -195,7 +206,7 @@ impl RelayProcess {
             .take()
             .ok_or(HarnessError::Ended("the relay"))?;
         loop {
-            match running.lines.recv_timeout(PATIENCE) {
+            match running.next_line() {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(running.child.wait()?),
                 Err(RecvTimeoutError::Timeout) => {
@@ -264,7 +275,7 @@ impl RelayProcess {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()?;
-        let lines = child.stdout.take().map(read_lines);
+        let lines = child.stdout.take().map(read_lines).map(Mutex::new);
         let Some(lines) = lines else {
             return Err(HarnessError::Unexpected("a piped standard output"));
         };
@@ -278,7 +289,8 @@ impl RelayProcess {
 
     fn ready(&mut self) -> Result<(SocketAddr, SocketAddr), HarnessError> {
         loop {
-            match self.running()?.lines.recv_timeout(PATIENCE) {
+            let running = self.running.as_mut();
+            match running.ok_or(HarnessError::Ended("the relay"))?.next_line() {
                 Ok(line) => {
                     if let Some(addresses) = parse_ready(&line) {
                         return Ok(addresses);

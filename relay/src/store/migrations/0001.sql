@@ -108,20 +108,24 @@ CREATE TABLE presence (
 ) WITHOUT ROWID;
 CREATE INDEX presence_by_expiry ON presence (expires_ms);
 
--- A blob goes by the hash of its id: who reads this table cannot download.
+-- A blob goes by the hash of its id: who reads this table cannot download. `due_ms` is when it is deleted:
+-- until it is complete the end of its upload, then `expires_ms`. No foreign key: what somebody sent stays
+-- for who it was sent to, even when the account is gone.
 CREATE TABLE blob (
-    name         BLOB PRIMARY KEY,
-    account      INTEGER NOT NULL,
-    token_hash   BLOB    NOT NULL,
-    size         INTEGER NOT NULL,
-    digest       BLOB    NOT NULL,
-    received     INTEGER NOT NULL DEFAULT 0,
-    complete     INTEGER NOT NULL DEFAULT 0,
-    upload_until INTEGER NOT NULL,
-    expires_ms   INTEGER NOT NULL
+    name       BLOB PRIMARY KEY,
+    account    INTEGER NOT NULL,
+    token_hash BLOB    NOT NULL,
+    size       INTEGER NOT NULL,
+    digest     BLOB    NOT NULL,
+    received   INTEGER NOT NULL DEFAULT 0,
+    complete   INTEGER NOT NULL DEFAULT 0,
+    due_ms     INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX blob_by_account ON blob (account);
+CREATE INDEX blob_by_account ON blob (account, size);
+CREATE INDEX blob_by_due ON blob (due_ms);
 
+-- What the object store holds of a blob, without gaps from 0.
 CREATE TABLE blob_part (
     blob   BLOB    NOT NULL REFERENCES blob (name) ON DELETE CASCADE,
     start  INTEGER NOT NULL,
