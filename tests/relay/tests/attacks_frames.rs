@@ -3,6 +3,7 @@
 //! Whatever is wrong ends the attacker's connection or is answered with a typed error; nothing is allocated
 //! for what was only claimed, and the relay goes on serving.
 
+use bytes::Bytes;
 use hushpost_harness::{
     Client, HarnessError, LIMITERS_OFF, RawConnection, RelayOptions, RelayProcess,
 };
@@ -14,7 +15,9 @@ use hushpost_relay_tests::raw_frames::{
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::limits::MAX_FRAME_LEN;
 use hushpost_wire::server_frame::Body;
-use hushpost_wire::{ClientFrame, CloseReason, ErrorCode, Ping, ServerFrame, frame};
+use hushpost_wire::{
+    ClientFrame, CloseReason, ErrorCode, Ping, Publish, ServerFrame, Subscribe, frame, topic,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 type Result<T = (), E = HarnessError> = core::result::Result<T, E>;
@@ -72,11 +75,7 @@ async fn the_largest_frame_is_taken_and_a_byte_more_is_the_end() -> Result {
     broken(&relay, &masked(FINAL | BINARY, &over)).await?;
     // The same in two frames of which each alone is fine, and in frames that add up.
     let (first, second) = over.split_at(MAX_FRAME_LEN / 2);
-    let two = [
-        masked(BINARY, first),
-        masked(FINAL | CONTINUATION, second),
-    ]
-    .concat();
+    let two = [masked(BINARY, first), masked(FINAL | CONTINUATION, second)].concat();
     broken(&relay, &two).await?;
     let mut many = masked(BINARY, &[]);
     for chunk in over.chunks(1000) {
@@ -184,7 +183,10 @@ async fn what_breaks_the_websocket_ends_it() -> Result {
     let relay = relay()?;
     let ping_frame = ping(0);
     let mut cases: Vec<(String, Vec<u8>)> = vec![
-        ("unmasked binary".into(), unmasked(FINAL | BINARY, &ping_frame)),
+        (
+            "unmasked binary".into(),
+            unmasked(FINAL | BINARY, &ping_frame),
+        ),
         ("unmasked ping".into(), unmasked(FINAL | PING, b"x")),
         (
             "a continuation of nothing".into(),
@@ -339,4 +341,43 @@ async fn compression_is_never_agreed_on() -> Result {
         raw.read_to_end().await?;
     }
     still_serves(&relay).await
+}
+
+#[tokio::test]
+async fn no_answer_is_longer_than_a_frame_may_be() -> Result {
+    const TOPICS: u16 = 600;
+    let relay = relay()?;
+    let mut owner = Person::register(relay.address()).await?;
+    let mut topics = std::collections::HashSet::new();
+    for number in 0..TOPICS {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&number.to_be_bytes());
+        topics.insert(Bytes::from(topic::of_key(&key).to_vec()));
+        let publish = Request::Publish(Publish {
+            topic_key: key.to_vec().into(),
+            value: vec![1; 1024].into(),
+            ttl_s: 3600,
+            last_will: None,
+        });
+        owner.client.request(publish).await?;
+    }
+    // All values together are more than twice the most; what is over comes as pushes before the answer.
+    let mut follower = Person::register(relay.address()).await?;
+    let subscribe = Request::Subscribe(Subscribe {
+        topics: topics.iter().cloned().collect(),
+    });
+    let mut said = vec![follower.client.request(subscribe).await?];
+    while let Some(push) = follower.client.pushed() {
+        said.push(push);
+    }
+    for body in said {
+        let Body::PresenceValues(values) = body else {
+            panic!("values");
+        };
+        for value in values.values {
+            assert!(value.value.len() == 1024 && topics.remove(&value.topic));
+        }
+    }
+    assert!(topics.is_empty());
+    Ok(())
 }

@@ -28,9 +28,7 @@ fn relay(config: &str) -> Result<RelayProcess> {
 }
 
 async fn refused(client: &mut Client, proof: Authenticate) -> Result {
-    let error = client
-        .request_refused(Request::Authenticate(proof))
-        .await?;
+    let error = client.request_refused(Request::Authenticate(proof)).await?;
     assert_eq!(error.code(), ErrorCode::AuthenticationFailed);
     Ok(())
 }
@@ -176,9 +174,7 @@ async fn a_proof_of_another_protocol_version_is_not_taken() -> Result {
             version,
             ..good.clone()
         };
-        let error = client
-            .request_refused(Request::Authenticate(proof))
-            .await?;
+        let error = client.request_refused(Request::Authenticate(proof)).await?;
         assert_eq!(error.code(), ErrorCode::UnsupportedVersion);
     }
     Ok(())
@@ -235,10 +231,7 @@ async fn what_looks_like_sql_finds_and_changes_nothing() -> Result {
     let Body::NameLookedUp(found) = bob.client.request(request).await? else {
         panic!("looked up");
     };
-    assert_eq!(
-        found.account.as_ref(),
-        alice.identity.account().as_bytes()
-    );
+    assert_eq!(found.account.as_ref(), alice.identity.account().as_bytes());
     let hello = vec![alice.identity.recipient(b"'; DELETE FROM journal; --")];
     bob.send(random_id()?, hello).await?;
     alice.receive(0).await?;

@@ -353,7 +353,10 @@ async fn a_sealed_envelope_reaches_those_whose_token_is_shown() -> Result {
         Ok(Request::SendSealed(SendSealed {
             message_id: random_id()?.to_vec().into(),
             envelope: envelope.clone().into(),
-            delivery_tokens: tokens.into_iter().map(|token| token.to_vec().into()).collect(),
+            delivery_tokens: tokens
+                .into_iter()
+                .map(|token| token.to_vec().into())
+                .collect(),
         }))
     };
     let (bobs, carols) = (bob.identity.delivery_token, carol.identity.delivery_token);

@@ -150,17 +150,19 @@ async fn another_account_changes_nothing_of_the_owners() -> Result {
     let genuine = owner.identity.signed_list();
     let mut forged = owner.identity.clone();
     forged.list_version = 2;
-    forged.devices.extend(
-        thief
-            .identity
-            .devices
-            .iter()
-            .cloned()
-            .map(|keys| hushpost_harness::DeviceKeys {
-                device: hushpost_wire::DeviceId::new(2).expect("a number"),
-                ..keys
-            }),
-    );
+    forged
+        .devices
+        .extend(
+            thief
+                .identity
+                .devices
+                .iter()
+                .cloned()
+                .map(|keys| hushpost_harness::DeviceKeys {
+                    device: hushpost_wire::DeviceId::new(2).expect("a number"),
+                    ..keys
+                }),
+        );
     let mut forged = forged.signed_list();
     forged.signature = thief.identity.signed_list().signature;
     for list in [genuine, forged] {

@@ -191,14 +191,17 @@ fn bad_tokens(backend: &Backend, other: &Backend) -> Vec<(String, String)> {
             "a claim twice".into(),
             backend.sign_parts(
                 &encoded(&backend.header()),
-                &URL_SAFE_NO_PAD.encode(claims().to_string().replace(
-                    "\"sub\"",
-                    "\"sub\":\"admin\",\"sub\"",
-                )),
+                &URL_SAFE_NO_PAD.encode(
+                    claims()
+                        .to_string()
+                        .replace("\"sub\"", "\"sub\":\"admin\",\"sub\""),
+                ),
             ),
         ),
     ];
-    for alg in ["none", "None", "nOnE", "HS256", "HS512", "ES384", "RS256", "PS256", "EdDSA"] {
+    for alg in [
+        "none", "None", "nOnE", "HS256", "HS512", "ES384", "RS256", "PS256", "EdDSA",
+    ] {
         if alg == backend.name {
             continue;
         }
@@ -354,7 +357,10 @@ async fn a_key_file_that_would_let_everybody_in_does_not_start() -> Result {
         ("HS256", b"short".to_vec()),
         ("HS256", public.clone()),
         ("EdDSA", public),
-        ("ES256", b"no key at all, but long enough for a secret".to_vec()),
+        (
+            "ES256",
+            b"no key at all, but long enough for a secret".to_vec(),
+        ),
     ] {
         let backend = Backend {
             algorithm: Algorithm::HS256,
