@@ -406,12 +406,7 @@ fn compare(
 
 /// Takes a message's KiB from the queue's budget. Strangers have one of their own, so that they cannot use up
 /// that of contacts.
-fn take_bytes(
-    relay: &Relay,
-    device: &Device,
-    stranger: bool,
-    size: usize,
-) -> Result<(), Duration> {
+fn take_bytes(relay: &Relay, device: &Device, stranger: bool, size: usize) -> Result<(), Duration> {
     let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
     let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
     relay
