@@ -25,6 +25,7 @@ pub enum Needs {
 
 /// Every request but those that introduce, with its name. `target` is whom those mean that name somebody.
 #[must_use]
+#[allow(clippy::too_many_lines, reason = "one table")]
 pub fn every_request(target: &Identity) -> Vec<(&'static str, Needs, Request)> {
     use Needs::{Device, Introduction, Nothing};
     let account = Bytes::copy_from_slice(target.account().as_bytes());

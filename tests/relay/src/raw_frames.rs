@@ -15,6 +15,10 @@ pub const BINARY: u8 = 0x02;
 /// First byte of a ping.
 pub const PING: u8 = 0x09;
 
+/// Longest payload whose length stands in the second byte.
+const LONGEST_SHORT: u8 = 125;
+/// Bytes of the filling's tag and length, each written out in full.
+const HEAD: usize = 6;
 /// Number of a field that no version of the frames has.
 const UNKNOWN_FIELD: u32 = 1000;
 
@@ -26,12 +30,12 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A frame without a mask, which no client may send.
+/// A frame without a mask, which no client may send; of up to 125 bytes.
 #[must_use]
 pub fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).unwrap_or(u8::MAX) & 0x7f;
-    let mut bytes = vec![first, length.min(125)];
-    bytes.extend(payload.iter().take(125));
+    let length = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+    let mut bytes = vec![first, length.min(LONGEST_SHORT)];
+    bytes.extend(payload.iter().take(LONGEST_SHORT.into()));
     bytes
 }
 
@@ -43,10 +47,10 @@ pub fn head(first: u8, length: u64) -> Vec<u8> {
     if let Some(short) = u8::try_from(length).ok().filter(|short| *short < 126) {
         bytes.push(MASKED | short);
     } else if let Ok(medium) = u16::try_from(length) {
-        bytes.push(MASKED | 126);
+        bytes.push(MASKED | 0x7e);
         bytes.extend(medium.to_be_bytes());
     } else {
-        bytes.push(MASKED | 127);
+        bytes.push(MASKED | 0x7f);
         bytes.extend(length.to_be_bytes());
     }
     bytes.extend([0; 4]);
@@ -62,8 +66,6 @@ pub fn filled(id: u64, request: Request, length: usize) -> Bytes {
         request: Some(request),
     })
     .to_vec();
-    // Tag and length of a filling of up to 2 MiB take up to 6 bytes, written out in full here.
-    const HEAD: usize = 6;
     if let Some(filling) = length.checked_sub(bytes.len().saturating_add(HEAD)) {
         let tag = (UNKNOWN_FIELD << 3) | 2;
         bytes.extend(long_varint(tag, 2));
@@ -101,8 +103,8 @@ mod tests {
 
     #[test]
     fn lengths_take_the_shortest_form() {
-        assert_eq!(head(BINARY, 125), [2, 0x80 | 125, 0, 0, 0, 0]);
-        assert_eq!(head(BINARY, 126), [2, 0x80 | 126, 0, 126, 0, 0, 0, 0]);
+        assert_eq!(head(BINARY, 125), [2, 0xfd, 0, 0, 0, 0]);
+        assert_eq!(head(BINARY, 126), [2, 0xfe, 0, 126, 0, 0, 0, 0]);
         assert_eq!(head(BINARY, 1 << 63).get(..3), Some(&[2, 0xff, 0x80][..]));
         assert_eq!(unmasked(PING, b"x"), [9, 1, b'x']);
     }

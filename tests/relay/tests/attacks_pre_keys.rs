@@ -4,8 +4,14 @@
 //! still be written to; each key is handed out once, also to many at a time and across a crash; and nobody
 //! but its owner learns how many are left.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "helpers of tests may fail loudly"
+)]
+
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use hushpost_harness::{Client, HarnessError, Identity, LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_relay_tests::Person;
 use hushpost_relay_tests::every_request::{fetch, pre_keys};
@@ -84,7 +90,7 @@ async fn one_account_takes_six_keys_however_often_it_asks() -> Result {
     let one_device = Request::FetchPreKeyBundles(FetchPreKeyBundles {
         account: owner.identity.account().as_bytes().to_vec().into(),
         device: 1,
-        delivery_token: Default::default(),
+        delivery_token: Bytes::new(),
     });
     let refused = drainer.client.request_refused(one_device).await?;
     assert_eq!(refused.code(), ErrorCode::RateLimited);
@@ -263,8 +269,8 @@ async fn each_key_is_handed_out_once_to_many_at_a_time_and_across_crashes() -> R
         relay.kill()?;
         // Answers that were on their way count: their reader has the key.
         for (mut client, last) in clients {
-            if let Ok(body) = client.answer(last).await.or_else(|error| match error {
-                HarnessError::Ended(_) | HarnessError::WebSocket(_) => Err(()),
+            if let Ok(body) = client.answer(last).await.map_err(|error| match error {
+                HarnessError::Ended(_) | HarnessError::WebSocket(_) => (),
                 other => panic!("{other}"),
             }) {
                 got.extend(bundles(body)?.bundles);
@@ -319,7 +325,7 @@ async fn nobody_uploads_keys_without_end() -> Result {
     let mut swapped = pre_keys(1000, 1);
     swapped.one_time_kem_pre_keys[0].public_key = vec![5; 33].into();
     let mut unsigned = pre_keys(1000, 1);
-    unsigned.one_time_kem_pre_keys[0].signature = Default::default();
+    unsigned.one_time_kem_pre_keys[0].signature = Bytes::new();
     for (keys, code) in [
         (too_many, ErrorCode::TooMany),
         (short, ErrorCode::BadRequest),

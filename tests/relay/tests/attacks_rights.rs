@@ -4,6 +4,7 @@
 //! device that was removed, as a blocked account and as a deleted one: a typed refusal, nothing changed, and
 //! nothing learned about whom it concerned.
 
+use bytes::Bytes;
 use hushpost_harness::{Client, HarnessError, Identity, LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_relay_tests::every_request::{Needs, every_request, fetch, pre_keys};
 use hushpost_relay_tests::{Person, message, random_id, sent};
@@ -27,7 +28,7 @@ fn says_nothing_about(error: &hushpost_wire::Error, target: &Identity) -> bool {
         && !error.message.contains(&id.uuid().simple().to_string())
 }
 
-async fn run(relay: &RelayProcess, command: &str, account: &Identity) -> Result {
+fn run(relay: &RelayProcess, command: &str, account: &Identity) -> Result {
     let output = relay.command(&["account", command, &account.account().to_string()])?;
     assert!(output.status.success(), "{command}: {output:?}");
     Ok(())
@@ -40,7 +41,7 @@ async fn picture(owner: &mut Person) -> Result<Vec<Body>> {
     for request in [
         Request::GetDeviceList(GetDeviceList {
             account: account.into(),
-            delivery_token: Default::default(),
+            delivery_token: Bytes::new(),
         }),
         Request::CountPreKeys(CountPreKeys {}),
         Request::LookUpName(LookUpName {
@@ -105,7 +106,7 @@ async fn anonymously_nothing_that_is_a_devices_can_be_done() -> Result {
     // Without the delivery token the owner does not exist.
     let list = GetDeviceList {
         account: owner.identity.account().as_bytes().to_vec().into(),
-        delivery_token: Default::default(),
+        delivery_token: Bytes::new(),
     };
     for request in [Request::GetDeviceList(list), fetch(&owner.identity)] {
         let error = nobody.request_refused(request).await?;
@@ -332,7 +333,7 @@ async fn a_blocked_account_is_out_until_it_is_let_in_again() -> Result {
     friend
         .send(random_id()?, vec![identity.recipient(b"kept")])
         .await?;
-    run(&relay, "block", &identity).await?;
+    run(&relay, "block", &identity)?;
     let ending = client.ended().await?;
     assert_eq!(
         ending.closing.map(|closing| closing.reason()),
@@ -369,7 +370,7 @@ async fn a_blocked_account_is_out_until_it_is_let_in_again() -> Result {
             }
         }
     }
-    run(&relay, "unblock", &identity).await?;
+    run(&relay, "unblock", &identity)?;
     let (client, _) = Client::connect_as(relay.address(), &identity, 1).await?;
     let mut back = Person { identity, client };
     back.receive(0).await?;
@@ -394,7 +395,7 @@ async fn a_deleted_account_is_as_if_it_had_never_been() -> Result {
             .send(random_id()?, vec![identity.recipient(b"unread")])
             .await?;
         if by_operator {
-            run(&relay, "delete", &identity).await?;
+            run(&relay, "delete", &identity)?;
         } else {
             first
                 .request(Request::DeleteAccount(DeleteAccount {}))
@@ -417,7 +418,7 @@ async fn a_deleted_account_is_as_if_it_had_never_been() -> Result {
             answers.push(format!("{:?}", gone.request_refused(proof).await?));
             let list = GetDeviceList {
                 account: account.account().as_bytes().to_vec().into(),
-                delivery_token: Default::default(),
+                delivery_token: Bytes::new(),
             };
             for request in [Request::GetDeviceList(list), fetch(account)] {
                 let refused = friend.client.request_refused(request).await?;

@@ -47,7 +47,8 @@ async fn all_come_back_at_once_after_a_crash_and_all_are_served() -> Result {
         back.push(person);
     }
     assert_eq!(back.len(), CLIENTS);
-    assert_eq!(relay.metric("hushpost_connections").await?, 500.0);
+    let open = relay.metric("hushpost_connections").await?;
+    assert!((open - 500.0).abs() < 0.5, "{open}");
     Ok(())
 }
 

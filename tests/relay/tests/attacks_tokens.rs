@@ -5,6 +5,15 @@
 //!
 //! Every single claim and header is tried in the relay's own tests; here, what reaches it from outside.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "helpers of tests may fail loudly"
+)]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
