@@ -341,17 +341,18 @@ impl Plan {
             .limits
             .messages_per_pair
             .take(&(origin.asker, account.row));
+        let stranger = !shown && origin.row != Some(account.row);
         for wanted_device in wanted.devices {
             let Some(device) = account.device(wanted_device.device) else {
                 continue;
             };
             let size = shared_len.saturating_add(wanted_device.own.len());
-            match pair.and_then(|()| take_bytes(relay, device, size)) {
+            match pair.and_then(|()| take_bytes(relay, device, stranger, size)) {
                 Ok(()) => {
                     self.recipients.push(mailbox::Recipient {
                         device: device.key,
                         own: wanted_device.own,
-                        stranger: !shown && origin.row != Some(account.row),
+                        stranger,
                     });
                     self.places.push((account.id, device.device));
                 }
@@ -403,11 +404,15 @@ fn compare(
         .collect();
 }
 
-/// Takes a message's KiB from the queue's budget.
-fn take_bytes(relay: &Relay, device: &Device, size: usize) -> Result<(), Duration> {
+/// Takes a message's KiB from the queue's budget. Strangers have one of their own, so that they cannot use up
+/// that of contacts.
+fn take_bytes(relay: &Relay, device: &Device, stranger: bool, size: usize) -> Result<(), Duration> {
     let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
     let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
-    relay.limits.bytes_per_queue.take_many(&device.key, kib)
+    relay
+        .limits
+        .bytes_per_queue
+        .take_many(&(device.key, stranger), kib)
 }
 
 fn millis_rounded_up(wait: Duration) -> u64 {
