@@ -182,15 +182,15 @@ async fn a_wrong_token_and_an_unknown_account_are_answered_alike() -> Result {
             .await?;
         let mut bare = Vec::new();
         for (answer, of) in answers.iter().zip([there, &not_here]) {
-            let Some(Body::Sent(mut sent)) = frame::decode::<ServerFrame>(answer.clone())?.body
+            let Some(Body::Sent(mut answered)) = frame::decode::<ServerFrame>(answer.clone())?.body
             else {
                 panic!("sent");
             };
             // What was asked, and the clock, are all that differs.
-            assert_eq!(sent.problems[0].account, of.account().as_bytes()[..]);
-            sent.problems[0].account = Bytes::new();
-            sent.accepted_ms = 0;
-            bare.push(frame::encode(&sent));
+            assert_eq!(answered.problems[0].account, of.account().as_bytes()[..]);
+            answered.problems[0].account = Bytes::new();
+            answered.accepted_ms = 0;
+            bare.push(frame::encode(&answered));
         }
         assert_eq!(bare[0], bare[1]);
         assert_eq!(answers[0].len(), answers[1].len());
