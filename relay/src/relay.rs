@@ -89,7 +89,9 @@ impl Relay {
     pub fn list_changed(&self, account: AccountId, change: ListChange) {
         self.directory.forget(account);
         if !change.removed.is_empty() {
-            self.store.writer().forget(change.removed);
+            self.store
+                .writer()
+                .forget(change.removed, CloseReason::DeviceRemoved);
         }
     }
 
@@ -104,7 +106,9 @@ impl Relay {
             .await?;
         self.directory.forget(account);
         let existed = removed.is_some();
-        self.store.writer().forget(removed.unwrap_or_default());
+        self.store
+            .writer()
+            .forget(removed.unwrap_or_default(), CloseReason::AccountDeleted);
         Ok(existed)
     }
 

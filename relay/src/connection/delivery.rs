@@ -1,6 +1,7 @@
 //! From the mailbox to the socket: in order, at most a window ahead of what is acknowledged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hushpost_wire::server_frame::Body;
@@ -10,6 +11,7 @@ use super::session::sender_frame;
 use crate::mailbox::{Entry, Mailbox, Next, page};
 use crate::refusal::Refusal;
 use crate::relay::Relay;
+use crate::store::now_ms;
 
 /// Bytes of ciphertext in one frame, about: enough to be worth a system call, little enough that the
 /// socket's buffer stays small.
@@ -97,8 +99,7 @@ impl Delivery {
             if let Some((last, _)) = messages.last() {
                 self.pushed = *last;
             }
-            metrics::counter!("hushpost_delivered_total")
-                .increment(u64::try_from(messages.len()).unwrap_or(u64::MAX));
+            count(&messages);
             return Ok(Some(Body::Deliveries(Deliveries {
                 deliveries: messages.iter().map(to_frame).collect(),
             })));
@@ -132,6 +133,17 @@ impl Delivery {
                 })
                 .await?)
         })
+    }
+}
+
+fn count(messages: &[(u64, Entry)]) {
+    metrics::counter!("hushpost_delivered_total")
+        .increment(u64::try_from(messages.len()).unwrap_or(u64::MAX));
+    let took = metrics::histogram!("hushpost_delivery_seconds");
+    let now = now_ms();
+    for (_, entry) in messages {
+        let waited = now.saturating_sub(entry.message.accepted_ms);
+        took.record(Duration::from_millis(waited).as_secs_f64());
     }
 }
 

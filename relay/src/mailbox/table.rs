@@ -400,12 +400,25 @@ impl MailboxTable {
         }
     }
 
-    /// Devices were removed from the database: tells their connections, and forgets them.
-    pub(crate) fn forget(&mut self, devices: &[DeviceKey]) {
+    /// Tells how much is in memory.
+    pub(crate) fn measure(&self) {
+        metrics::gauge!("hushpost_journal_bytes").set(to_metric(self.rows_size));
+        metrics::gauge!("hushpost_journal_rows").set(to_metric(self.rows.len()));
+        metrics::gauge!("hushpost_mailboxes_in_memory").set(to_metric(self.slots.len()));
+    }
+
+    /// Devices were removed from the database: tells their connections why, and forgets them.
+    pub(crate) fn forget(&mut self, devices: &[DeviceKey], why: CloseReason) {
         for device in devices {
             if let Some(slot) = self.slots.remove(device) {
-                slot.mailbox.end(CloseReason::DeviceRemoved);
+                slot.mailbox.end(why);
             }
         }
     }
+}
+
+/// Metrics are floating-point; counts beyond 2^53 need not be exact.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+const fn to_metric(count: usize) -> f64 {
+    count as f64
 }

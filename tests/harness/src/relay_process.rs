@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
@@ -119,6 +119,21 @@ impl RelayProcess {
             .unwrap_or_else(|| self.folder.path().join("data"))
     }
 
+    /// Runs the binary as an operator would at another prompt, with this relay's configuration file, and
+    /// waits for it to end. The relay may run beside it or not.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] if it does not start.
+    pub fn command(&self, arguments: &[&str]) -> Result<Output, HarnessError> {
+        Ok(Command::new(RelayBinary::find()?.path())
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config_file())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()?)
+    }
+
     /// The process id.
     ///
     /// # Errors
@@ -141,6 +156,14 @@ impl RelayProcess {
     /// As [`read_metric`](crate::read_metric).
     pub async fn metric(&self, name: &str) -> Result<f64, HarnessError> {
         metrics::read_metric(self.admin, name).await
+    }
+
+    /// A page of the admin listener, such as `/health/ready`, with the head of its HTTP answer.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] and [`HarnessError::Silent`].
+    pub async fn admin_page(&self, path: &str) -> Result<String, HarnessError> {
+        metrics::read_page(self.admin, path).await
     }
 
     /// Everything the process wrote to standard error since the test began.
@@ -241,12 +264,16 @@ impl RelayProcess {
         self.folder.path().join("stderr.log")
     }
 
+    fn config_file(&self) -> PathBuf {
+        self.folder.path().join("relay.toml")
+    }
+
     fn launch(&mut self) -> Result<(), HarnessError> {
         let address = self
             .options
             .address
             .map_or_else(|| ANY_PORT.to_owned(), |address| address.to_string());
-        let config = self.folder.path().join("relay.toml");
+        let config = self.config_file();
         fs::write(
             &config,
             render(&self.data_dir(), &address, &self.options.additions)?,

@@ -1,5 +1,7 @@
 //! What the tests of a real relay process say often: a person, a message, what arrived.
 
+pub mod evidence;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
