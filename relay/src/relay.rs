@@ -96,7 +96,9 @@ impl Relay {
     ) -> Result<(), Refusal> {
         self.directory.forget(account);
         if !change.removed.is_empty() {
-            self.store.writer().forget(change.removed);
+            self.store
+                .writer()
+                .forget(change.removed, CloseReason::DeviceRemoved);
         }
         self.end_connections(change.rekeyed, CloseReason::DeviceRemoved)
             .await
@@ -120,25 +122,15 @@ impl Relay {
     /// # Errors
     /// [`Refusal`] if the store fails.
     pub async fn delete_account(&self, account: AccountId) -> Result<bool, Refusal> {
-        // Opened first: afterwards there is nothing to open, and its connections must be told why.
-        let mut mailboxes = Vec::new();
-        if let Some(found) = self.directory.find(account).await? {
-            for device in &found.devices {
-                mailboxes.extend(self.store.writer().open_mailbox(device.key).await?);
-            }
-        }
         let removed = self
             .store
             .write(move |store| -> Result<_, Refusal> { Ok(accounts::delete(store, account)?) })
             .await?;
         self.directory.forget(account);
         let existed = removed.is_some();
-        if existed {
-            for mailbox in mailboxes {
-                mailbox.end(CloseReason::AccountDeleted);
-            }
-        }
-        self.store.writer().forget(removed.unwrap_or_default());
+        self.store
+            .writer()
+            .forget(removed.unwrap_or_default(), CloseReason::AccountDeleted);
         Ok(existed)
     }
 

@@ -409,7 +409,11 @@ async fn publish(connection: &mut Connection, request: Publish) -> Result<Body, 
             format!("a connection leaves at most {MAX_PUBLISHED} last wills"),
         ));
     }
-    connection.relay.presence.publish(published).await?;
+    connection
+        .relay
+        .presence
+        .publish(session, published)
+        .await?;
     connection.wills.retain(|will| will.topic != topic);
     connection.wills.extend(will);
     Ok(ok())

@@ -290,7 +290,8 @@ impl Connection {
             .presence
             .unsubscribe(self.session.id(), &self.topics);
         for will in self.wills.drain(..) {
-            if let Err(refusal) = self.relay.presence.publish(will).await {
+            let published = self.relay.presence.publish_will(self.session.id(), will);
+            if let Err(refusal) = published.await {
                 tracing::warn!(code = refusal.code().as_str_name(), "a last will is lost");
             }
         }

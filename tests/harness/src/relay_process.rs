@@ -198,6 +198,14 @@ impl RelayProcess {
         Ok(output)
     }
 
+    /// A page of the admin listener, such as `/health/ready`, with the head of its HTTP answer.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] and [`HarnessError::Silent`].
+    pub async fn admin_page(&self, path: &str) -> Result<String, HarnessError> {
+        metrics::read_page(self.admin, path).await
+    }
+
     /// Everything the process wrote to standard error since the test began.
     ///
     /// # Errors

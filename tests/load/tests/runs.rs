@@ -26,13 +26,24 @@ fn every_scenario_finds_all_its_messages() {
         assert!(report.contains(&format!("\n{scenario}\n")), "{report}");
     }
     // Whether there is a Redis or not, it says so.
-    assert_ne!(report.contains("ours/Redis"), complaints.contains("SKIPPED: redis-server"));
+    assert_ne!(
+        report.contains("ours/Redis"),
+        complaints.contains("SKIPPED: redis-server")
+    );
 }
 
 #[test]
 fn another_machine_is_never_loaded() {
-    let ran = load(&["fanout", "--relay=192.0.2.1:1", "--admin=127.0.0.1:2", "--pid=1"]);
+    let ran = load(&[
+        "fanout",
+        "--relay=192.0.2.1:1",
+        "--admin=127.0.0.1:2",
+        "--pid=1",
+    ]);
     assert!(!ran.status.success());
     let complaints = String::from_utf8_lossy(&ran.stderr);
-    assert!(complaints.contains("192.0.2.1:1 is not a loopback address"), "{complaints}");
+    assert!(
+        complaints.contains("192.0.2.1:1 is not a loopback address"),
+        "{complaints}"
+    );
 }
