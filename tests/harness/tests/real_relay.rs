@@ -1,5 +1,14 @@
 //! The harness on a real relay: whatever these promise, the tests of the relay rely on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use hushpost_harness::{

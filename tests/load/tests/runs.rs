@@ -1,6 +1,15 @@
 //! The program runs, on a real relay, and fails loudly where it must. What it measures in a test build means
 //! nothing and is not looked at.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use std::process::{Command, Output};
 
 fn load(arguments: &[&str]) -> Output {

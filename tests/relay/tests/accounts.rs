@@ -1,6 +1,17 @@
 //! Accounts through a real relay: who may register, who comes back, what a new device list does, and that
 //! deleting leaves nothing.
 
+#![allow(
+    clippy::default_trait_access,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use hushpost_harness::{Client, Identity, LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_relay_tests::evidence::{cells_with, database, number};
 use hushpost_relay_tests::{Person, message, random_id, sent};
@@ -68,7 +79,7 @@ async fn an_open_relay_takes_everybody_who_can_prove_an_account() -> Result {
         register.device_list = Some(alice.identity.signed_list());
     });
     assert_eq!(
-        code(forged.await.unwrap_err()),
+        code(forged.await.err().unwrap()),
         ErrorCode::DeviceListInvalid
     );
     let mut thief = alice.identity.clone();
@@ -77,7 +88,7 @@ async fn an_open_relay_takes_everybody_who_can_prove_an_account() -> Result {
         register.device_list = Some(alice.identity.signed_list());
     });
     assert_eq!(
-        code(forged.await.unwrap_err()),
+        code(forged.await.err().unwrap()),
         ErrorCode::AuthenticationFailed
     );
 
@@ -89,7 +100,7 @@ async fn an_open_relay_takes_everybody_who_can_prove_an_account() -> Result {
         register.device_list = Some(list);
     });
     assert_eq!(
-        code(forged.await.unwrap_err()),
+        code(forged.await.err().unwrap()),
         ErrorCode::DeviceListInvalid
     );
     let database = database(&relay)?;
@@ -110,7 +121,7 @@ async fn where_invite_codes_are_asked_for_a_new_account_needs_one_and_a_known_on
             register.invite_code = wrong.to_owned();
         });
         assert_eq!(
-            code(refused.await.unwrap_err()),
+            code(refused.await.err().unwrap()),
             ErrorCode::InviteRequired,
             "{wrong}"
         );
@@ -153,7 +164,7 @@ async fn registering_again_changes_nothing_and_costs_no_message() -> Result {
     older.devices.pop();
     for version in [1, 2] {
         older.list_version = version;
-        let refused = register_with(&relay, &older, |_| {}).await.unwrap_err();
+        let refused = register_with(&relay, &older, |_| {}).await.err().unwrap();
         assert_eq!(code(refused), ErrorCode::DeviceListStale);
     }
     Ok(())
@@ -182,7 +193,11 @@ async fn a_relay_that_lost_its_store_says_so_and_lets_its_owners_back_in() -> Re
     relay.restart()?;
     let (mut client, after) = Client::connect(relay.address()).await?;
     assert_ne!(before.storage_epoch, after.storage_epoch);
-    let unknown = client.authenticate(&after, &identity, 1).await.unwrap_err();
+    let unknown = client
+        .authenticate(&after, &identity, 1)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(unknown.code(), Some(ErrorCode::AuthenticationFailed));
     let back = client.register(&after, &identity).await?;
     assert_eq!((back.device_list_version, back.last_sequence), (2, 0));
@@ -226,7 +241,7 @@ async fn a_list_is_replaced_only_by_its_account_and_by_a_newer_one() -> Result {
     let refused = alice.client.request_refused(put(&crowd)).await?;
     assert_eq!(refused.code(), ErrorCode::TooManyDevices);
     let crowd = Identity::with_devices(4)?;
-    let refused = register_with(&relay, &crowd, |_| {}).await.unwrap_err();
+    let refused = register_with(&relay, &crowd, |_| {}).await.err().unwrap();
     assert_eq!(code(refused), ErrorCode::TooManyDevices);
 
     let list = served_list(&mut alice.client, &alice.identity).await?;
@@ -257,7 +272,8 @@ async fn a_removed_device_loses_its_connection_and_its_mailbox() -> Result {
     );
     let refused = Client::connect_as(relay.address(), &removed, 2)
         .await
-        .unwrap_err();
+        .err()
+        .unwrap();
     assert_eq!(refused.code(), Some(ErrorCode::AuthenticationFailed));
 
     // The number may be given out again: to a device with a mailbox and keys of its own.
@@ -453,7 +469,8 @@ async fn deleting_an_account_leaves_nothing_of_it() -> Result {
     }
     let refused = Client::connect_as(relay.address(), &identity, 1)
         .await
-        .unwrap_err();
+        .err()
+        .unwrap();
     assert_eq!(refused.code(), Some(ErrorCode::AuthenticationFailed));
     let answer = alice
         .send(random_id()?, vec![identity.recipient(b"x")])

@@ -1,6 +1,16 @@
 //! Configuration as an operator meets it: a file to start from, a check before the start, and an error that
 //! says what to do.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -36,14 +46,14 @@ fn what_init_config_writes_check_config_takes_and_serve_too() -> Result {
     assert_eq!(without.status.code(), Some(0));
 
     // Every default as it stands there, taken at its word.
-    let uncommented: String = file
+    let uncommented = file
         .lines()
         .map(|line| match line.strip_prefix('#') {
             Some(setting) if !setting.starts_with([' ', '#']) => setting,
             _ => line,
         })
-        .map(|line| format!("{line}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .join("\n");
     fs::write(at.join("defaults.toml"), &uncommented)?;
     let checked = run(at, &["check-config", "--config", "defaults.toml"])?;
     assert_eq!(checked.status.code(), Some(0), "{}", text(checked.stderr));

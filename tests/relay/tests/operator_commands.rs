@@ -1,5 +1,14 @@
 //! What an operator types beside a relay, or without one: figures, single accounts, copies, room.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use std::fs;
 use std::process::Output;
 
@@ -114,7 +123,7 @@ async fn an_account_is_blocked_and_unblocked_beside_a_running_relay_and_without_
     let Person { identity, client } = Person::register(relay.address()).await?;
     let id = identity.account().to_string();
     for running in [true, false] {
-        let mut act = |relay: &mut RelayProcess, action: &str| -> Result {
+        let act = |relay: &mut RelayProcess, action: &str| -> Result {
             if !running {
                 assert!(relay.terminate()?.success());
             }
@@ -127,11 +136,12 @@ async fn an_account_is_blocked_and_unblocked_beside_a_running_relay_and_without_
         act(&mut relay, "block")?;
         let blocked = Client::connect_as(relay.address(), &identity, 1)
             .await
-            .unwrap_err();
+            .err()
+            .unwrap();
         assert_eq!(blocked.code(), Some(ErrorCode::Blocked));
         // Registering again is no way around it.
         let (mut again, welcome) = Client::connect(relay.address()).await?;
-        let refused = again.register(&welcome, &identity).await.unwrap_err();
+        let refused = again.register(&welcome, &identity).await.err().unwrap();
         assert_eq!(refused.code(), Some(ErrorCode::Blocked));
         assert_eq!(stats(&relay)?["blocked_accounts"], 1);
         act(&mut relay, "unblock")?;
@@ -176,7 +186,8 @@ async fn an_account_is_deleted_beside_a_running_relay_and_without_one() -> Resul
         }
         let gone = Client::connect_as(relay.address(), &identity, 1)
             .await
-            .unwrap_err();
+            .err()
+            .unwrap();
         assert_eq!(gone.code(), Some(ErrorCode::AuthenticationFailed));
         assert_eq!(stats(&relay)?["accounts"], 0);
     }
@@ -237,7 +248,7 @@ async fn vacuum_gives_room_back_beside_a_running_relay_and_without_one() -> Resu
     let mut bob = Person::register(relay.address()).await?;
     for running in [true, false] {
         for _ in 0..20 {
-            let large = bob.identity.recipient(&[7; 60_000]);
+            let large = bob.identity.recipient(&vec![7; 60_000]);
             alice.send(random_id()?, vec![large]).await?;
         }
         // To the mailbox, from there to the device, and out of the file.

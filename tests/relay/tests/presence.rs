@@ -1,6 +1,15 @@
 //! Presence through a real relay: opaque topics, sealed values, and a last will that comes true however a
 //! connection ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use bytes::Bytes;
 use hushpost_harness::{Client, HarnessError, LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_relay_tests::Person;

@@ -1,6 +1,15 @@
 //! Messages whose sender the relay does not learn: over an anonymous connection, with delivery tokens, and
 //! as real sealed envelopes that the relay splits and only their recipients open.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 use std::num::NonZeroUsize;
 
 use bytes::Bytes;
@@ -258,12 +267,14 @@ async fn one_sealed_envelope_reaches_every_device_and_each_opens_its_own() -> Re
     let envelope = sealer.seal(&entries, &[])?;
     let mut nobody = anonymous(&relay).await?;
     let answer = send(&mut nobody, &envelope, tokens).await?;
-    assert_eq!((answer.stored, answer.problems), (6, vec![]));
+    assert_eq!((answer.stored, answer.problems.len()), (6, 0));
 
     // From memory, and after a restart from the tables.
     for restarted in [false, true] {
         if restarted {
-            households.iter_mut().for_each(|one| one.clients.clear());
+            for one in &mut households {
+                one.clients.clear();
+            }
             drop(core::mem::replace(
                 &mut nobody,
                 anonymous_after_restart(&mut relay).await?,
@@ -307,7 +318,7 @@ async fn an_envelope_names_all_devices_of_an_account_or_it_gets_nothing() -> Res
     let envelope = sealer.seal(&entries, &[])?;
     let answer = send(&mut nobody, &envelope, vec![bob.token(); 3]).await?;
     let [problem] = answer.problems.as_slice() else {
-        panic!("one problem for one account: {answer:?}")
+        panic!("one problem for one account")
     };
     assert_eq!(answer.stored, 0);
     assert_eq!(

@@ -17,7 +17,7 @@ use super::{CANARY, Result, anonymous, id_of, publish, relay};
 fn assert_nowhere(relay: &RelayProcess, what: &[u8]) -> Result {
     assert_eq!(
         files_with(&relay.data_dir(), what)?,
-        Default::default(),
+        std::collections::BTreeSet::default(),
         "{}",
         what.escape_ascii()
     );

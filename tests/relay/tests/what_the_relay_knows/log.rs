@@ -40,7 +40,7 @@ async fn everything(relay: &mut RelayProcess) -> Result<Secrets> {
         let proof = register.device.clone().expect("a proof").signature.to_vec();
         let refused = client.request(Request::Register(register.clone())).await;
         assert!(refused.is_err());
-        register.invite_code = INVITE.to_owned();
+        INVITE.clone_into(&mut register.invite_code);
         client.request(Request::Register(register)).await?;
         let mut person = Person { identity, client };
         person
@@ -220,7 +220,7 @@ async fn metrics_name_nobody() -> Result {
     let identity = Identity::new()?;
     let (mut client, welcome) = Client::connect_from(HERE.parse()?, relay.address()).await?;
     let mut register = identity.register(&welcome)?;
-    register.invite_code = INVITE.to_owned();
+    INVITE.clone_into(&mut register.invite_code);
     client.request(Request::Register(register)).await?;
     let mut alice = Person { identity, client };
     alice.allow_contacts().await?;

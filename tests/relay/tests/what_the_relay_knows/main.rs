@@ -6,6 +6,16 @@
 //! - `log`: that the log and the metrics name nobody
 //! - `page`: that the page says no more and no less than what is tested
 
+#![allow(
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
 mod keeps;
 mod keeps_not;
 mod log;
