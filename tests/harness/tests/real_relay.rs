@@ -1,14 +1,5 @@
 //! The harness on a real relay: whatever these promise, the tests of the relay rely on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    missing_docs
-)]
-
 use std::net::{IpAddr, Ipv4Addr};
 
 use hushpost_harness::{
@@ -52,19 +43,17 @@ async fn a_client_registers_pipelines_and_is_refused() -> Result<(), HarnessErro
 }
 
 #[tokio::test]
-async fn a_killed_relay_returns_with_its_data_on_its_port() -> Result<(), HarnessError> {
+async fn a_killed_relay_returns_with_its_data() -> Result<(), HarnessError> {
     let mut relay = RelayOptions::default().config(LIMITERS_OFF).start()?;
     let alice = Identity::new()?;
     let (mut client, before) = Client::connect(relay.address()).await?;
     client.register(&before, &alice).await?;
-    let address = relay.address();
     assert!(relay.rss_bytes()? > 0 && relay.data_dir().is_dir());
     relay.kill()?;
     assert!(relay.pid().is_err());
     client.ended().await?;
 
     relay.restart()?;
-    assert_eq!(relay.address(), address);
     let (mut client, after) = Client::connect(relay.address()).await?;
     assert_eq!(after.storage_epoch, before.storage_epoch);
     client.authenticate(&after, &alice, 1).await?;
