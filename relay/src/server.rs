@@ -114,6 +114,11 @@ pub async fn serve(config: Config, out: &mut (impl Write + Send)) -> Result<(), 
             left = relay.registry.len(),
             "some clients did not close in time"
         );
+        // Cut off, so that what they left to be said after their end is said.
+        for session in relay.registry.all() {
+            session.cut();
+        }
+        let _some_may_be_stuck = tokio::time::timeout(GOODBYE, connections.all_closed()).await;
     }
     drop(serving.await);
     admin_stop.cancel();

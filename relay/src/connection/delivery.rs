@@ -101,10 +101,7 @@ impl Delivery {
             }
             metrics::counter!("hushpost_delivered_total")
                 .increment(u64::try_from(messages.len()).unwrap_or(u64::MAX));
-            if self.caught_up {
-                // Of devices that are connected; how long others were away says nothing about the relay.
-                record_latency(&messages);
-            }
+            record_latency(&messages);
             return Ok(Some(Body::Deliveries(Deliveries {
                 deliveries: messages.iter().map(to_frame).collect(),
             })));

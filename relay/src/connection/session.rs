@@ -164,7 +164,7 @@ impl Session {
     }
 
     /// Drops the connection without a word: it would not be read.
-    pub(super) fn cut(&self) {
+    pub fn cut(&self) {
         *self.state() = State::Cut;
         self.bell.notify_one();
     }

@@ -126,7 +126,7 @@ fn no_file_no_toml_and_an_unknown_option_are_told_apart() -> Result {
         (vec!["serve", "--set", "limits.devises=3"], "limits.devices"),
         (vec!["serve", "--listen", "localhost"], "--listen"),
         (vec!["serve", "--listen", "localhost"], "--listen"),
-        (vec!["account", "show", "bob"], "UUID"),
+        (vec!["account", "show", "bob"], "not a valid account id"),
     ] {
         let refused = run(at, &arguments)?;
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");

@@ -159,7 +159,7 @@ async fn a_token_of_the_apps_backend_opens_the_door_and_brings_the_apps_user_id(
         Some(alice.account())
     );
     // A known account needs no token, and a later one does not bind it to another account.
-    register(&alice, String::new()).await?;
+    let mut client = register(&alice, String::new()).await?;
     assert_eq!(
         look_up(&mut client, kind, "user-1").await?,
         Some(alice.account())
