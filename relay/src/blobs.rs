@@ -23,7 +23,7 @@
 //!
 //! Unknown, malformed, expired, unfinished, wrong token: one and the same 404.
 //!
-//! Stored as objects of at most 8 MiB, synced to the disk before they are recorded ([`objects`]); a crash
+//! Stored as objects of at most 8 MiB, synced to the disk before they are recorded (`objects`); a crash
 //! leaves at most objects without a row, which [`Blobs::sweep`] deletes after a day. A deletion is not
 //! synced: what a power cut brings back is such an object. Must never hold a blob in memory: a transfer takes
 //! about 1 MiB.

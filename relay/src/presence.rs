@@ -1,7 +1,7 @@
 //! Presence: the last sealed value of opaque topics, and who follows them.
 //!
 //! A topic is the hash of a key that its publisher shows; the relay knows no more than that. Values live
-//! in memory. One that outlives [`KEPT_FROM_S`] ("last seen") is kept on disk, too: it outlives a restart,
+//! in memory. One that outlives ten minutes ("last seen") is kept on disk, too: it outlives a restart,
 //! and is what a new follower gets when no newer value ("online") is current.
 
 use std::collections::HashMap;
