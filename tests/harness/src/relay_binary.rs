@@ -18,7 +18,7 @@ pub struct RelayBinaryError(String);
 pub struct RelayBinary(PathBuf);
 
 impl RelayBinary {
-    /// The binary of [`OVERRIDE`] if set; else the one beside this program in cargo's target folder, of the
+    /// The binary of `HUSHPOST_RELAY_BIN` if set; else the one beside this program in cargo's target folder, of the
     /// same profile. Under cargo it is built first, once a process: cargo's own lock keeps processes apart,
     /// and a binary that is up to date costs no more than a look.
     ///
