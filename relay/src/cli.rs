@@ -29,10 +29,10 @@ pub const EXIT_WRONG_CONFIG: u8 = 2;
 /// Every setting can also be given in the environment (HUSHPOST_RELAY__LISTEN__ADDRESS=0.0.0.0:4810) or
 /// with --set. Options win over the environment, the environment over the file.
 #[derive(Debug, Parser)]
-// Shown as help, where backticks would be odd.
-#[allow(clippy::doc_markdown)]
 #[command(name = "hushpost-relay", version, arg_required_else_help = true)]
 #[command(after_help = EXAMPLES)]
+// Doc comments of commands and options are shown as help, where backticks would be odd.
+#[allow(clippy::doc_markdown)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

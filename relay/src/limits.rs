@@ -38,8 +38,8 @@ pub struct Limits {
     pub messages_per_address: Limiter<IpAddr>,
     /// Messages from one sender to one account.
     pub messages_per_pair: Limiter<(Asker, i64)>,
-    /// KiB into one device's queue.
-    pub bytes_per_queue: Limiter<DeviceKey>,
+    /// KiB into one device's queue: by strangers, and by those with its owner's delivery token.
+    pub bytes_per_queue: Limiter<(DeviceKey, bool)>,
     /// Bundles of one account to one asker.
     pub bundles_per_pair: Limiter<(Asker, i64)>,
     /// Bundles of one account.

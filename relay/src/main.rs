@@ -23,10 +23,24 @@ fn main() -> ExitCode {
     match run(&cli, &mut out, &mut problems) {
         Ok(code) => code,
         Err(error) => {
-            let _nowhere_to_tell = writeln!(problems, "error: {error}");
+            let _nowhere_to_tell = writeln!(problems, "error: {}", with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and why, where it does not say so itself.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let why = next.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        cause = next.source();
+    }
+    text
 }
 
 fn run(

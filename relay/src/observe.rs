@@ -9,9 +9,17 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Level;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 use crate::relay::Relay;
+
+/// What our own modules' log lines begin their target with.
+const OURS: &str = "hushpost_relay";
 
 /// Upper ends of the buckets of durations, seconds: a commit is some 0.3 ms, a bad disk takes a second.
 const SECONDS: [f64; 12] = [
@@ -20,17 +28,30 @@ const SECONDS: [f64; 12] = [
 
 /// Starts logging to standard error.
 pub fn start_logging(settings: &Log) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.filter)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let started = match settings.format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text => builder.try_init(),
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text => lines.boxed(),
     };
+    let started = tracing_subscriber::registry()
+        .with(filter_fn(|line| {
+            may_be_logged(line.target(), *line.level())
+        }))
+        .with(filter)
+        .with(lines)
+        .try_init();
     // A host program that logs already keeps its own.
     drop(started);
+}
+
+/// Libraries at "debug" and "trace" write out what passes through them: whole frames, with account ids,
+/// tokens and ciphertext. The configuration cannot make them.
+fn may_be_logged(target: &str, level: Level) -> bool {
+    level <= Level::INFO
+        || target
+            .strip_prefix(OURS)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Starts metrics. Only one relay in a process can have them.
@@ -81,6 +102,14 @@ fn describe() {
     describe_counter!("hushpost_limited_total", "Refusals by each rate limiter");
     describe_counter!("hushpost_cut_total", "Connections cut off, by reason");
     describe_counter!(
+        "hushpost_connections_refused_total",
+        "Connections refused, by the limit they would have exceeded"
+    );
+    describe_counter!(
+        "hushpost_tls_handshakes_failed_total",
+        "TLS handshakes that failed or took too long"
+    );
+    describe_counter!(
         "hushpost_expired_mailboxes_total",
         "Mailboxes in which messages expired"
     );
@@ -123,5 +152,28 @@ async fn ready(State(observed): State<Observed>) -> Response {
             "the store refuses writes\n",
         )
             .into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_say_little_and_we_say_what_is_asked_for() {
+        for target in ["hushpost_relay", "hushpost_relay::connection::task"] {
+            assert!(may_be_logged(target, Level::TRACE), "{target}");
+        }
+        for target in [
+            "tungstenite::protocol",
+            "hyper::proto",
+            "hushpost_relay_of_somebody_else",
+            "",
+        ] {
+            assert!(!may_be_logged(target, Level::TRACE), "{target}");
+            assert!(!may_be_logged(target, Level::DEBUG), "{target}");
+            assert!(may_be_logged(target, Level::INFO), "{target}");
+            assert!(may_be_logged(target, Level::ERROR), "{target}");
+        }
     }
 }

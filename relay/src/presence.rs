@@ -68,6 +68,8 @@ impl Published {
 struct State {
     value: Bytes,
     expires_ms: u64,
+    /// The connection that published last, if any has since there is this state.
+    publisher: Option<u64>,
     followers: Vec<(u64, Weak<dyn Follower>)>,
 }
 
@@ -92,11 +94,29 @@ impl Presence {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes a value and tells the followers.
+    /// Publishes what a connection left to be said after its end, unless another one has published under the
+    /// topic since: a phone that changed networks is online, whatever its old connection had to leave.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub async fn publish_will(&self, id: u64, will: Published) -> Result<(), Refusal> {
+        let is_latest = self
+            .topics()
+            .get(&will.topic)
+            .and_then(|state| state.publisher)
+            .is_none_or(|publisher| publisher == id);
+        if is_latest {
+            self.publish(id, will).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Publishes a value that connection `id` says, and tells the followers.
     ///
     /// # Errors
     /// [`Refusal`] if a value that is to be kept cannot be stored; nobody was told then.
-    pub async fn publish(&self, published: Published) -> Result<(), Refusal> {
+    pub async fn publish(&self, id: u64, published: Published) -> Result<(), Refusal> {
         let Published {
             topic,
             value,
@@ -131,6 +151,7 @@ impl Presence {
             let state = topics.entry(topic).or_default();
             state.value = value.clone();
             state.expires_ms = expires_ms;
+            state.publisher = Some(id);
             state
                 .followers
                 .iter()

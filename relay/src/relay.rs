@@ -96,7 +96,9 @@ impl Relay {
     ) -> Result<(), Refusal> {
         self.directory.forget(account);
         if !change.removed.is_empty() {
-            self.store.writer().forget(change.removed);
+            self.store
+                .writer()
+                .forget(change.removed, CloseReason::DeviceRemoved);
         }
         self.end_connections(change.rekeyed, CloseReason::DeviceRemoved)
             .await
@@ -126,7 +128,9 @@ impl Relay {
             .await?;
         self.directory.forget(account);
         let existed = removed.is_some();
-        self.store.writer().forget(removed.unwrap_or_default());
+        self.store
+            .writer()
+            .forget(removed.unwrap_or_default(), CloseReason::AccountDeleted);
         Ok(existed)
     }
 

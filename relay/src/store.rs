@@ -287,7 +287,7 @@ fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
         path: folder.to_owned(),
         cause,
     };
-    std::fs::create_dir_all(folder).map_err(refused)?;
+    make_folder(folder).map_err(refused)?;
     let file = std::fs::OpenOptions::new()
         .create(true)
         .write(true)
@@ -299,6 +299,15 @@ fn lock(folder: &Path) -> Result<FolderLock, OpenError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
         Err(std::fs::TryLockError::Error(cause)) => Err(refused(cause)),
     }
+}
+
+/// A folder that is there keeps its permissions; one that is made is for its owner alone.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn open_database(folder: &Path) -> Result<Connection, OpenError> {

@@ -5,6 +5,7 @@
 //! tells everything that is wrong.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::Path;
 
 use serde_path_to_error::Segment;
@@ -28,11 +29,18 @@ const MAX_DEPTH: usize = 4;
 const MAX_PROBLEMS: usize = 20;
 
 /// A setting given on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Override {
     setting: Vec<String>,
     value: String,
     flag: String,
+}
+
+impl fmt::Debug for Override {
+    /// Without the value, which may be an invite code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Override({})", self.flag)
+    }
 }
 
 impl Override {

@@ -1,6 +1,7 @@
 //! A configuration that still knows where each of its settings was given.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -25,12 +26,18 @@ const ALWAYS_SHOWN: [&str; 5] = [
 ];
 
 /// A valid configuration and where its settings were given.
-#[derive(Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
     settings: Table,
     origins: Origins,
+}
+
+impl fmt::Debug for Loaded {
+    /// Without the texts it was read from, which hold invite codes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
 }
 
 impl Loaded {

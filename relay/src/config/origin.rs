@@ -44,7 +44,7 @@ pub(super) enum Part {
 }
 
 /// Where every setting was given.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Origins {
     file: Option<(PathBuf, String)>,
     given: BTreeMap<Vec<String>, Origin>,

@@ -48,7 +48,7 @@ pub struct Rates {
     pub messages_per_address: RateLimit,
     /// Messages from one account to another.
     pub messages_per_pair: RateLimit,
-    /// KiB that everybody together writes to one device's queue.
+    /// KiB that everybody with the delivery token writes to one device's queue, and as much without.
     pub bytes_per_queue: RateLimit,
     /// Pre-key bundles of one account that another one fetches.
     pub bundles_per_pair: RateLimit,

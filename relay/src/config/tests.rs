@@ -344,8 +344,9 @@ fn odd_environments_are_answered_not_obeyed() {
 
 #[test]
 fn many_problems_are_told_at_once_but_not_endlessly() {
-    let lines: Vec<String> = (0..1000).map(|n| format!("x{n} = 1")).collect();
-    let text = lines.join("\n");
+    let text: String = (0..1000)
+        .flat_map(|n| ["x".to_owned(), n.to_string(), " = 1\n".to_owned()])
+        .collect();
     let told = load(&text, &[], &[]).unwrap_err();
     assert_eq!(told.matches("error: ").count(), 20);
 }
@@ -363,6 +364,11 @@ fn invite_codes_are_in_no_message() {
         let told = load(text, &[], &[]).unwrap_err();
         assert!(!told.contains("sesame"), "{told}");
     }
+    let given: Override = "registration.invite_codes=['sesame']".parse().unwrap();
+    let loaded = Loaded::read(None, [], std::slice::from_ref(&given)).unwrap();
+    assert!(loaded.config.registration.invite_codes[0].matches(b"sesame"));
+    let debug = format!("{given:?} {loaded:?}");
+    assert!(!debug.contains("sesame"), "{debug}");
     let told = load(
         "",
         &[("HUSHPOST_RELAY__REGISTRATION__INVITE_CODES", "sesame")],

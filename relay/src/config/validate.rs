@@ -1,18 +1,16 @@
 //! Whether the values of a configuration make sense, alone and together. Pure: reads no file.
 
+mod limits;
+mod registration;
+
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use hushpost_wire::limits::{MAX_FRAME_LEN, MAX_INVITE_LEN};
-use hushpost_wire::sent_message::{KEY_MATERIAL_LEN, SERVICE_ID_LEN};
 use tracing_subscriber::EnvFilter;
 
 use super::error::Problem;
-use super::{
-    Config, Limits, Listen, Log, RateLimit, Registration, RegistrationMode, Storage, Tls,
-    TokenAlgorithm, TokenKeys, TokenRegistration, size,
-};
+use super::{Config, Listen, Log, Storage, Tls, size};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -23,14 +21,6 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// Bytes that one recipient takes at most in a request besides its devices: in the sealed form service id,
-/// key material and delivery token, in the other form account id, token and their field headers.
-const RECIPIENT_LEN: usize = SERVICE_ID_LEN + KEY_MATERIAL_LEN + 18;
-/// Bytes of one device of a recipient: number and registration id with their field headers.
-const RECIPIENT_DEVICE_LEN: usize = 8;
-/// Bytes of everything else in such a request.
-const REQUEST_LEN: usize = 256;
 
 impl Config {
     /// All that is wrong; empty if the configuration can be used. Whether files exist is not looked at.
@@ -179,175 +169,6 @@ impl Check {
         );
     }
 
-    fn registration(&mut self, registration: &Registration) {
-        let codes = &registration.invite_codes;
-        match (registration.mode, &registration.token) {
-            (RegistrationMode::Token, None) => {
-                let help = "add a [registration.token] section with algorithm, issuer, audience and \
-                            key_file or jwks_url";
-                let what = "\"token\" needs [registration.token]";
-                self.wrong("registration.mode", what, help);
-            }
-            (RegistrationMode::Open, Some(_)) => {
-                // Whoever wrote it believes that tokens are checked.
-                let what = "[registration.token] is given, but the mode is \"open\": anybody could \
-                            register";
-                let help = "mode = \"token\", or take the section away";
-                self.wrong("registration.token", what, help);
-            }
-            (RegistrationMode::Token, Some(_)) if !codes.is_empty() => {
-                let what = "invite codes are not asked for when the mode is \"token\"";
-                let help = "mode = \"open\", or take the codes away";
-                self.wrong("registration.invite_codes", what, help);
-            }
-            _ => {}
-        }
-        for (index, code) in codes.iter().enumerate() {
-            if !(1..=MAX_INVITE_LEN).contains(&code.len()) {
-                let what = format!("a code of {} bytes", code.len());
-                let setting = format!("registration.invite_codes.{index}");
-                self.wrong(&setting, what, format!("from 1 to {MAX_INVITE_LEN} bytes"));
-            }
-        }
-        if let Some(token) = &registration.token {
-            self.token(token);
-        }
-    }
-
-    fn token(&mut self, token: &TokenRegistration) {
-        for (setting, value) in [
-            ("registration.token.issuer", &token.issuer),
-            ("registration.token.audience", &token.audience),
-        ] {
-            if value.is_empty() {
-                // An empty claim would match tokens that were made for something else.
-                self.wrong(setting, "empty", "what your backend puts into its tokens");
-            }
-        }
-        match &token.keys {
-            TokenKeys::Jwks(_) if token.algorithm == TokenAlgorithm::HS256 => {
-                let what = "a key set is public, but HS256 signs with a secret";
-                let help = "HS256 with key_file, or ES256, EdDSA or RS256 with jwks_url";
-                self.wrong("registration.token.jwks_url", what, help);
-            }
-            TokenKeys::File(path) if path.as_os_str().is_empty() => {
-                self.wrong("registration.token.key_file", "empty", "the path of a file");
-            }
-            _ => {}
-        }
-        // A wide one lets expired tokens in.
-        let leeway = Duration::ZERO..=MINUTE.saturating_mul(10);
-        self.duration("registration.token.leeway", token.leeway, leeway);
-        self.duration(
-            "registration.token.jwks_cache",
-            token.jwks_cache,
-            SECOND..=DAY,
-        );
-    }
-
-    fn limits(&mut self, limits: &Limits) {
-        // A session's first message alone holds a KEM ciphertext of 1.6 KB.
-        let message_bytes = u64::try_from(limits.message_bytes).unwrap_or(u64::MAX);
-        self.size(
-            "limits.message_bytes",
-            message_bytes,
-            4 * KIB..=MAX_FRAME_LEN as u64,
-        );
-        self.count("limits.recipients", limits.recipients, 1..=4096);
-        // More do not fit into a device list.
-        self.count("limits.devices", limits.devices, 1..=40);
-        self.count(
-            "limits.queue_messages",
-            limits.queue_messages,
-            1..=100_000_000,
-        );
-        // Not a number is not contained.
-        self.count("limits.stranger_share", limits.stranger_share, 0.0..=1.0);
-        self.duration("limits.message_ttl", limits.message_ttl, SECOND..=YEAR);
-        self.count("limits.delivery_window", limits.delivery_window, 1..=65_536);
-        let topics = limits.topics_per_connection;
-        self.count("limits.topics_per_connection", topics, 1..=1_000_000);
-        self.size("limits.blob_bytes", limits.blob_bytes, KIB..=2 * GIB);
-        self.duration("limits.blob_ttl", limits.blob_ttl, SECOND..=YEAR);
-        if limits.blob_quota_bytes < limits.blob_bytes {
-            let quota = size::text(limits.blob_quota_bytes);
-            let blob = size::text(limits.blob_bytes);
-            let what = format!("{quota} has no room for one blob of limits.blob_bytes = {blob}");
-            self.wrong("limits.blob_quota_bytes", what, format!("at least {blob}"));
-        }
-        self.duration(
-            "limits.upload_timeout",
-            limits.upload_timeout,
-            SECOND..=YEAR,
-        );
-        self.count(
-            "limits.pending_requests",
-            limits.pending_requests,
-            1..=65_536,
-        );
-        self.count("limits.tracked_keys", limits.tracked_keys, 1..=100_000_000);
-    }
-
-    fn frame(&mut self, limits: &Limits) {
-        let recipient = limits
-            .devices
-            .saturating_mul(RECIPIENT_DEVICE_LEN)
-            .saturating_add(RECIPIENT_LEN);
-        let all = limits.recipients.saturating_mul(recipient);
-        let needed = limits
-            .message_bytes
-            .saturating_add(all)
-            .saturating_add(REQUEST_LEN);
-        if needed > MAX_FRAME_LEN {
-            let what = format!(
-                "one message of {} to {} recipients with {} devices each takes {} KiB, and a frame \
-                 holds {} KiB",
-                size::text(u64::try_from(limits.message_bytes).unwrap_or(u64::MAX)),
-                limits.recipients,
-                limits.devices,
-                needed.div_ceil(1024),
-                MAX_FRAME_LEN / 1024,
-            );
-            // Only what is wrong together: each alone has its own message.
-            let default = Limits::default();
-            let setting = if limits.message_bytes > default.message_bytes {
-                "limits.message_bytes"
-            } else if limits.recipients > default.recipients {
-                "limits.recipients"
-            } else {
-                "limits.devices"
-            };
-            let help = "lower limits.message_bytes, limits.recipients or limits.devices";
-            self.wrong(setting, what, help);
-        }
-    }
-
-    fn rates(&mut self, limits: &Limits) {
-        for (name, limit) in limits.rate.each() {
-            let RateLimit::On(rate) = limit else { continue };
-            let setting = format!("limits.rate.{name}");
-            if rate.burst == 0 {
-                let what = "0 would let nothing through";
-                self.wrong(&format!("{setting}.burst"), what, "at least 1, or \"off\"");
-            }
-            // Limiters count in whole nanoseconds from one to the next.
-            let per_minute = 0.0001..=60_000_000.0;
-            self.count(
-                &format!("{setting}.per_minute"),
-                rate.per_minute,
-                per_minute,
-            );
-        }
-        if let RateLimit::On(rate) = limits.rate.bytes_per_queue {
-            let message = limits.message_bytes.div_ceil(1024);
-            if usize::try_from(rate.burst).is_ok_and(|burst| (1..message).contains(&burst)) {
-                let what = format!("{} KiB never let the largest message through", rate.burst);
-                let help = format!("at least {message}, as limits.message_bytes");
-                self.wrong("limits.rate.bytes_per_queue.burst", what, help);
-            }
-        }
-    }
-
     fn storage(&mut self, storage: &Storage) {
         self.size(
             "storage.min_free_disk",
@@ -382,7 +203,7 @@ mod tests {
     use super::*;
 
     /// The settings that are wrong after a change of the default configuration.
-    fn wrong(change: impl FnOnce(&mut Config)) -> Vec<String> {
+    pub(super) fn wrong(change: impl FnOnce(&mut Config)) -> Vec<String> {
         let mut config = Config::default();
         change(&mut config);
         let problems = config.validate().into_iter();
@@ -450,49 +271,6 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_message_to_the_most_recipients_fits_a_frame() {
-        assert_eq!(
-            wrong(|it| it.limits.message_bytes = 200 * 1024),
-            // The limiter of bytes has a burst of 128 MiB.
-            ["limits.message_bytes"]
-        );
-        assert_eq!(
-            wrong(|it| it.limits.recipients = 2048),
-            ["limits.recipients"]
-        );
-        assert_eq!(wrong(|it| it.limits.devices = 40), ["limits.devices"]);
-        assert_eq!(
-            wrong(|it| {
-                it.limits.message_bytes = 200 * 1024;
-                it.limits.recipients = 100;
-            }),
-            [""; 0]
-        );
-    }
-
-    #[test]
-    fn limiters() {
-        let rate = |burst, per_minute| {
-            wrong(|it| {
-                it.limits.rate.bytes_per_queue = RateLimit::On(super::super::Rate {
-                    burst,
-                    per_minute,
-                    when_full: super::super::WhenFull::Open,
-                });
-            })
-        };
-        let burst = "limits.rate.bytes_per_queue.burst";
-        let per_minute = "limits.rate.bytes_per_queue.per_minute";
-        assert_eq!(rate(64, 0.0001), [""; 0]);
-        assert_eq!(rate(63, 1.0), [burst]);
-        assert_eq!(rate(0, 1.0), [burst]);
-        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-            assert_eq!(rate(64, wrong), [per_minute], "{wrong}");
-        }
-        assert_eq!(wrong(|it| it.limits.rate.uploads = RateLimit::Off), [""; 0]);
-    }
-
-    #[test]
     fn zero_where_it_makes_no_sense() {
         let told = wrong(|it| {
             it.data_dir = "".into();
@@ -544,53 +322,6 @@ mod tests {
             wrong(|it| it.limits.blob_quota_bytes = 1),
             ["limits.blob_quota_bytes"]
         );
-    }
-
-    #[test]
-    fn registration_modes_and_their_settings() {
-        use RegistrationMode::{Open, Token};
-        let token = |algorithm, keys| TokenRegistration {
-            algorithm,
-            issuer: "i".to_owned(),
-            audience: "a".to_owned(),
-            keys,
-            leeway: SECOND,
-            jwks_cache: SECOND,
-        };
-        let jwks = || TokenKeys::Jwks("https://id.example/".to_owned().try_into().unwrap());
-        let with = |mode, token: Option<TokenRegistration>, codes: &[&str]| {
-            wrong(|it| {
-                let codes = codes.iter().map(|code| (*code).to_owned().into());
-                it.registration = Registration {
-                    mode,
-                    invite_codes: codes.collect(),
-                    token,
-                };
-            })
-        };
-        let good = || Some(token(TokenAlgorithm::ES256, jwks()));
-        assert_eq!(with(Token, good(), &[]), [""; 0]);
-        assert_eq!(with(Open, None, &["a", "b"]), [""; 0]);
-        assert_eq!(with(Token, None, &[]), ["registration.mode"]);
-        assert_eq!(with(Open, good(), &[]), ["registration.token"]);
-        assert_eq!(with(Token, good(), &["a"]), ["registration.invite_codes"]);
-        assert_eq!(
-            with(Open, None, &["a", ""]),
-            ["registration.invite_codes.1"]
-        );
-        let long = "x".repeat(MAX_INVITE_LEN + 1);
-        assert_eq!(with(Open, None, &[&long]), ["registration.invite_codes.0"]);
-        let secret = Some(token(TokenAlgorithm::HS256, jwks()));
-        assert_eq!(with(Token, secret, &[]), ["registration.token.jwks_url"]);
-        let empty = TokenRegistration {
-            issuer: String::new(),
-            audience: String::new(),
-            leeway: HOUR,
-            jwks_cache: Duration::ZERO,
-            ..token(TokenAlgorithm::EdDSA, TokenKeys::File("".into()))
-        };
-        let told = with(Token, Some(empty), &[]);
-        assert!(told.len() == 5 && told.iter().all(|it| it.starts_with("registration.token.")));
     }
 
     #[test]

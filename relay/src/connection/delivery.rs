@@ -1,6 +1,7 @@
 //! From the mailbox to the socket: in order, at most a window ahead of what is acknowledged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hushpost_wire::server_frame::Body;
@@ -145,7 +146,7 @@ fn record_latency(messages: &[(u64, Entry)]) {
     let latency = metrics::histogram!("hushpost_delivery_seconds");
     for (_, entry) in messages {
         let millis = now.saturating_sub(entry.message.accepted_ms);
-        latency.record(core::time::Duration::from_millis(millis).as_secs_f64());
+        latency.record(Duration::from_millis(millis).as_secs_f64());
     }
 }
 

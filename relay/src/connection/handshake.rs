@@ -235,6 +235,17 @@ async fn attach(
         .await?;
     let receiver: Arc<dyn Receiver> = Arc::clone(&connection.session) as _;
     mailbox.attach(receiver);
+    // Whoever removes or blocks the device from here on finds this connection and ends it. Who did so since
+    // the account was looked up did not.
+    let now = relay.directory.find(account.id).await?;
+    let still = now.is_some_and(|now| {
+        let same = now.device(device.device);
+        !now.blocked && same.is_some_and(|same| same.key == key)
+    });
+    if !still {
+        mailbox.detach(connection.session.id());
+        return Err(not_proven());
+    }
     let last_sequence = mailbox.last();
     connection.mailbox = Some(mailbox);
     connection.identity = Identity::Device(Proven {

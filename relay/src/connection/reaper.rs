@@ -43,7 +43,10 @@ fn look(session: &Session, now: u32, settings: &Listen) {
         if now.saturating_sub(session.closing_since(now)) > GOODBYE {
             session.cut();
         }
-    } else if !session.is_proven() && silent > seconds(settings.handshake_timeout) {
+    } else if !session.is_proven()
+        // Since it opened, not since it last spoke: pings would keep it for ever.
+        && now.saturating_sub(session.opened()) > seconds(settings.handshake_timeout)
+    {
         session.close(CloseReason::HandshakeTimeout, Duration::ZERO);
     } else if silent > seconds(settings.idle_timeout) {
         session.close(CloseReason::IdleTimeout, Duration::ZERO);

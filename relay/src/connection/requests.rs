@@ -23,6 +23,8 @@ use crate::presence::{Follower, Published, Topic};
 use crate::refusal::Refusal;
 use crate::relay::LOOK_UP_TIME;
 
+/// Presence values in one frame: of the longest, about half of what a frame may hold.
+const VALUES: usize = 128;
 /// Topics that one connection publishes under at most.
 const MAX_PUBLISHED: usize = 16;
 
@@ -407,7 +409,11 @@ async fn publish(connection: &mut Connection, request: Publish) -> Result<Body, 
             format!("a connection leaves at most {MAX_PUBLISHED} last wills"),
         ));
     }
-    connection.relay.presence.publish(published).await?;
+    connection
+        .relay
+        .presence
+        .publish(session, published)
+        .await?;
     connection.wills.retain(|will| will.topic != topic);
     connection.wills.extend(will);
     Ok(ok())
@@ -431,11 +437,19 @@ async fn subscribe(connection: &mut Connection, wanted: &[Bytes]) -> Result<Body
     // Noted first, so that the end of the connection takes back whatever was begun.
     connection.topics.extend(new);
     let session: Arc<dyn Follower> = Arc::clone(&connection.session) as _;
-    let values = connection
+    let mut values = connection
         .relay
         .presence
         .subscribe(connection.session.id(), Arc::downgrade(&session), wanted)
         .await?;
+    // What is too much for one frame is pushed before the answer.
+    while values.len() > VALUES {
+        let rest = values.split_off(VALUES);
+        let values = core::mem::replace(&mut values, rest);
+        connection
+            .session
+            .push(Body::PresenceValues(PresenceValues { values }));
+    }
     Ok(Body::PresenceValues(PresenceValues { values }))
 }
 

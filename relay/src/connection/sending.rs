@@ -4,7 +4,7 @@
 //! just those on its list. An account that does not fit gets nothing, and the sender learns exactly why;
 //! the others are served all the same. The answer comes when the writer's commit is durable.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,30 +122,41 @@ pub(super) async fn send_sealed(
         .iter()
         .filter_map(|recipient| Some((recipient, recipient.received_prefix()?)))
         .collect();
-    check_count(included.len(), configured.recipients)?;
     if included.len() != request.delivery_tokens.len() {
         return Err(Refusal::new(
             ErrorCode::BadRequest,
-            "one delivery token for each recipient that is not excluded",
+            "one delivery token for each entry that is not excluded",
         ));
     }
-    let mut wanted = Vec::with_capacity(included.len());
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(included.len());
+    let mut places = HashMap::with_capacity(included.len());
     for ((recipient, prefix), token) in included.into_iter().zip(request.delivery_tokens) {
+        let account = account_of(recipient)?;
+        // Devices with identity keys of their own need an entry each; together they are one recipient.
+        let place = *places.entry(account).or_insert(wanted.len());
+        if place == wanted.len() {
+            wanted.push(Wanted {
+                account,
+                token: token.clone(),
+                devices: Vec::with_capacity(recipient.devices.len()),
+            });
+        }
+        let Some(entry) = wanted.get_mut(place).filter(|entry| entry.token == token) else {
+            return Err(Refusal::new(
+                ErrorCode::BadRequest,
+                "the entries of one account show different delivery tokens",
+            ));
+        };
         let own = Bytes::from(prefix);
-        let mut devices = Vec::with_capacity(recipient.devices.len());
         for device in &recipient.devices {
-            devices.push(WantedDevice {
+            entry.devices.push(WantedDevice {
                 device: DeviceId::new(u32::from(device.device_id))?,
                 registration_id: u32::from(device.registration_id),
                 own: own.clone(),
             });
         }
-        wanted.push(Wanted {
-            account: account_of(recipient)?,
-            token,
-            devices,
-        });
     }
+    check_count(wanted.len(), configured.recipients)?;
     dispatch(connection, id, origin, message_id, shared, wanted, false).await
 }
 
@@ -341,17 +352,18 @@ impl Plan {
             .limits
             .messages_per_pair
             .take(&(origin.asker, account.row));
+        let stranger = !shown && origin.row != Some(account.row);
         for wanted_device in wanted.devices {
             let Some(device) = account.device(wanted_device.device) else {
                 continue;
             };
             let size = shared_len.saturating_add(wanted_device.own.len());
-            match pair.and_then(|()| take_bytes(relay, device, size)) {
+            match pair.and_then(|()| take_bytes(relay, device, stranger, size)) {
                 Ok(()) => {
                     self.recipients.push(mailbox::Recipient {
                         device: device.key,
                         own: wanted_device.own,
-                        stranger: !shown && origin.row != Some(account.row),
+                        stranger,
                     });
                     self.places.push((account.id, device.device));
                 }
@@ -403,11 +415,15 @@ fn compare(
         .collect();
 }
 
-/// Takes a message's KiB from the queue's budget.
-fn take_bytes(relay: &Relay, device: &Device, size: usize) -> Result<(), Duration> {
+/// Takes a message's KiB from the queue's budget. Strangers have one of their own, so that they cannot use up
+/// that of contacts.
+fn take_bytes(relay: &Relay, device: &Device, stranger: bool, size: usize) -> Result<(), Duration> {
     let kib = u32::try_from(size.div_ceil(1024)).unwrap_or(u32::MAX);
     let kib = NonZeroU32::new(kib).unwrap_or(NonZeroU32::MIN);
-    relay.limits.bytes_per_queue.take_many(&device.key, kib)
+    relay
+        .limits
+        .bytes_per_queue
+        .take_many(&(device.key, stranger), kib)
 }
 
 fn millis_rounded_up(wait: Duration) -> u64 {

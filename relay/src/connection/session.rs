@@ -28,6 +28,8 @@ pub struct Session {
     pending: AtomicUsize,
     state: Mutex<State>,
     /// Seconds on the registry's clock.
+    opened: u32,
+    /// The same.
     heard: AtomicU32,
     /// The same, or 0 when nothing is being written.
     writing: AtomicU32,
@@ -55,6 +57,7 @@ impl Session {
             mail: AtomicBool::new(false),
             pending: AtomicUsize::new(0),
             state: Mutex::new(State::Open),
+            opened: now,
             heard: AtomicU32::new(now),
             writing: AtomicU32::new(0),
             closing_since: AtomicU32::new(0),
@@ -200,6 +203,10 @@ impl Session {
 
     pub(super) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
+    }
+
+    pub(super) const fn opened(&self) -> u32 {
+        self.opened
     }
 
     pub(super) fn heard(&self) -> u32 {

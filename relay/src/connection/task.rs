@@ -39,6 +39,8 @@ pub(super) struct Connection {
     /// Of the device that the connection speaks for.
     pub(super) mailbox: Option<Opened>,
     pub(super) delivery: Delivery,
+    /// Whether the answer to a WebSocket ping waits in the socket's buffer.
+    pong_due: bool,
     pub(super) wills: Vec<Published>,
     pub(super) topics: Vec<Topic>,
 }
@@ -60,6 +62,7 @@ pub(super) async fn run(
         identity: Identity::Unknown,
         mailbox: None,
         delivery: Delivery::default(),
+        pong_due: false,
         wills: Vec::new(),
         topics: Vec::new(),
         relay,
@@ -84,7 +87,7 @@ impl Connection {
         if self.session.take_mail() {
             self.delivery.look();
         }
-        if self.session.has_frames() || self.delivery.is_due() {
+        if self.pong_due || self.session.has_frames() || self.delivery.is_due() {
             Box::pin(self.write_ready(socket)).await?;
         }
         if self.session.is_cut() {
@@ -149,10 +152,10 @@ impl Connection {
                 }
                 Ok(())
             }
-            Message::Ping(_) | Message::Pong(_) => match admitted {
-                Ok(()) => Ok(()),
-                Err(_) => Err(Over),
-            },
+            Message::Ping(_) | Message::Pong(_) => {
+                self.pong_due |= matches!(message, Message::Ping(_));
+                admitted.map_err(|_| Over)
+            }
             Message::Text(_) => {
                 self.violated();
                 Ok(())
@@ -182,7 +185,9 @@ impl Connection {
 
     /// Writes answers, pushes and mail until nothing is ready.
     async fn write_ready(&mut self, socket: &mut Socket) -> Result<(), Over> {
-        let mut wrote = false;
+        // The library answers pings into its buffer, which has no end: unless they are written before the
+        // next are read, a client that pings and never reads fills the memory.
+        let mut wrote = core::mem::take(&mut self.pong_due);
         loop {
             while let Some(frame) = self.session.take() {
                 self.feed(socket, &frame).await?;
@@ -285,7 +290,8 @@ impl Connection {
             .presence
             .unsubscribe(self.session.id(), &self.topics);
         for will in self.wills.drain(..) {
-            if let Err(refusal) = self.relay.presence.publish(will).await {
+            let published = self.relay.presence.publish_will(self.session.id(), will);
+            if let Err(refusal) = published.await {
                 tracing::warn!(code = refusal.code().as_str_name(), "a last will is lost");
             }
         }

@@ -399,11 +399,11 @@ impl MailboxTable {
         }
     }
 
-    /// Devices were removed from the database: tells their connections, and forgets them.
-    pub(crate) fn forget(&mut self, devices: &[DeviceKey]) {
+    /// Devices were removed from the database: tells their connections why, and forgets them.
+    pub(crate) fn forget(&mut self, devices: &[DeviceKey], why: CloseReason) {
         for device in devices {
             if let Some(slot) = self.slots.remove(device) {
-                slot.mailbox.end(CloseReason::DeviceRemoved);
+                slot.mailbox.end(why);
             }
         }
     }

@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use hushpost_wire::CloseReason;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -73,7 +74,7 @@ pub(crate) enum Operation {
         oneshot::Sender<Result<Option<Opened>, StoreError>>,
     ),
     /// Drops what memory holds of devices that were removed.
-    Forget(Vec<DeviceKey>),
+    Forget(Vec<DeviceKey>, CloseReason),
     /// Starts the write-ahead log anew.
     RestartLog,
     /// Tries whether a store that failed works again.
@@ -122,9 +123,10 @@ impl WriterHandle {
         opened.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Drops what memory holds of devices that were removed from the database.
-    pub fn forget(&self, devices: Vec<DeviceKey>) {
-        self.0.send(Operation::Forget(devices));
+    /// Drops what memory holds of devices that were removed from the database, and tells their connections
+    /// why.
+    pub fn forget(&self, devices: Vec<DeviceKey>, why: CloseReason) {
+        self.0.send(Operation::Forget(devices, why));
     }
 
     /// Settles everything, closes the database and stops the writer.
@@ -329,8 +331,8 @@ impl Writer {
                     }
                 }
             }
-            Operation::Forget(devices) => {
-                self.mailboxes.forget(&devices);
+            Operation::Forget(devices, why) => {
+                self.mailboxes.forget(&devices, why);
                 Ok(())
             }
             Operation::RestartLog => {
@@ -377,7 +379,7 @@ impl Writer {
             Operation::Open(_, answer) => {
                 let _nobody_waits = answer.send(Err(error.clone()));
             }
-            Operation::Forget(devices) => self.mailboxes.forget(&devices),
+            Operation::Forget(devices, why) => self.mailboxes.forget(&devices, why),
             Operation::Run(job) => {
                 let _told = job(Err(error.clone()));
             }

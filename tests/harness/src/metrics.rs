@@ -1,4 +1,4 @@
-//! Reads one metric from the relay's admin listener, as a Prometheus scraper would.
+//! Reads the relay's admin listener: health, and metrics as a Prometheus scraper would.
 
 use std::net::SocketAddr;
 
@@ -17,16 +17,24 @@ const MAX_PAGE: u64 = 4 << 20;
 /// [`HarnessError::NoMetric`] if the page does not have it; [`HarnessError::Io`] and
 /// [`HarnessError::Silent`] if there is no page.
 pub async fn read_metric(admin: SocketAddr, name: &str) -> Result<f64, HarnessError> {
-    let page = timeout(PATIENCE, fetch(admin))
-        .await
-        .map_err(|_| HarnessError::Silent("page of metrics"))??;
+    let page = read_page(admin, "/metrics").await?;
     sum(&page, name).ok_or_else(|| HarnessError::NoMetric(name.to_owned()))
 }
 
+/// A page with the head of its HTTP answer.
+///
+/// # Errors
+/// [`HarnessError::Io`] and [`HarnessError::Silent`].
+pub(crate) async fn read_page(admin: SocketAddr, path: &str) -> Result<String, HarnessError> {
+    timeout(PATIENCE, fetch(admin, path))
+        .await
+        .map_err(|_| HarnessError::Silent("page of the admin listener"))?
+}
+
 /// HTTP/1.0, so that the answer is neither chunked nor followed by another.
-async fn fetch(admin: SocketAddr) -> Result<String, HarnessError> {
+async fn fetch(admin: SocketAddr, path: &str) -> Result<String, HarnessError> {
     let mut stream = TcpStream::connect(admin).await?;
-    let request = format!("GET /metrics HTTP/1.0\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut page = String::new();
     stream.take(MAX_PAGE).read_to_string(&mut page).await?;

@@ -108,6 +108,20 @@ impl RawConnection {
         Ok(answer)
     }
 
+    /// Whether the relay has ended the connection, as far as is known by now; what it said is read and
+    /// dropped. Does not wait.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut said = [0; 4096];
+        loop {
+            match self.stream.try_read(&mut said) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
     /// The socket.
     #[must_use]
     pub fn into_stream(self) -> TcpStream {

@@ -7,13 +7,14 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::config::{ANY_PORT, render};
 use crate::{HarnessError, PATIENCE, RelayBinary, memory, metrics};
@@ -154,6 +155,57 @@ impl RelayProcess {
         metrics::read_metric(self.admin, name).await
     }
 
+    /// Waits until a metric, summed over its labels, is as wanted; one that does not exist yet is 0.
+    ///
+    /// # Errors
+    /// [`HarnessError::Silent`] with `what` if it never is; else as [`metric`](Self::metric).
+    pub async fn until_metric(
+        &self,
+        what: &'static str,
+        name: &str,
+        wanted: impl Fn(f64) -> bool,
+    ) -> Result<(), HarnessError> {
+        let watching = async {
+            loop {
+                let value = match self.metric(name).await {
+                    Err(HarnessError::NoMetric(_)) => 0.0,
+                    other => other?,
+                };
+                if wanted(value) {
+                    return Ok(());
+                }
+            }
+        };
+        timeout(PATIENCE, watching)
+            .await
+            .map_err(|_| HarnessError::Silent(what))?
+    }
+
+    /// Runs another command of the binary, such as `["account", "block", id]`, on this relay's configuration,
+    /// beside it or while it is stopped. Waits for its end; blocks the thread meanwhile.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] if it cannot be run. What it did is in its status.
+    pub fn command(&self, arguments: &[&str]) -> Result<Output, HarnessError> {
+        let output = Command::new(RelayBinary::find()?.path())
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config_file())
+            .envs(self.options.environment.iter().cloned())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()?;
+        Ok(output)
+    }
+
+    /// A page of the admin listener, such as `/health/ready`, with the head of its HTTP answer.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`] and [`HarnessError::Silent`].
+    pub async fn admin_page(&self, path: &str) -> Result<String, HarnessError> {
+        metrics::read_page(self.admin, path).await
+    }
+
     /// Everything the process wrote to standard error since the test began.
     ///
     /// # Errors
@@ -252,12 +304,16 @@ impl RelayProcess {
         self.folder.path().join("stderr.log")
     }
 
+    fn config_file(&self) -> PathBuf {
+        self.folder.path().join("relay.toml")
+    }
+
     fn launch(&mut self) -> Result<(), HarnessError> {
         let address = self
             .options
             .address
             .map_or_else(|| ANY_PORT.to_owned(), |address| address.to_string());
-        let config = self.folder.path().join("relay.toml");
+        let config = self.config_file();
         fs::write(
             &config,
             render(&self.data_dir(), &address, &self.options.additions)?,

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hushpost_harness::{Identity, read_metric, resident_bytes};
+use hushpost_harness::{HarnessError, Identity, read_metric, resident_bytes};
 use tokio::task::JoinSet;
 
 use crate::error::LoadError;
@@ -136,10 +136,15 @@ impl Target for Relay {
             .as_deref()
             .map(folder_bytes)
             .transpose()?;
+        let commits = match read_metric(self.place.admin, COMMITS).await {
+            // A counter appears when it first counts.
+            Err(HarnessError::NoMetric(_)) => 0.0,
+            commits => commits?,
+        };
         Ok(Footprint {
             resident: resident_bytes(self.place.pid)?,
             disk,
-            commits: Some(read_metric(self.place.admin, COMMITS).await?),
+            commits: Some(commits),
         })
     }
 }

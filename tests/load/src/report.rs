@@ -71,9 +71,12 @@ fn spread(figures: &[f64]) -> String {
     }
 }
 
-/// Three significant digits or more, thousands set apart.
+/// Few digits, but as many as tell something; thousands set apart.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
+    if magnitude < 0.1 {
+        return format!("{value:.5}");
+    }
     if magnitude < 1.0 {
         return format!("{value:.3}");
     }
@@ -98,6 +101,7 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!(number(0.1234), "0.123");
+        assert_eq!(number(0.000_42), "0.00042");
         assert_eq!(number(7.0), "7.00");
         assert_eq!(number(999.6), "1,000");
         assert_eq!(number(-1_234_567.0), "-1,234,567");

@@ -1,5 +1,9 @@
 //! What the tests of a real relay process say often: a person, a message, what arrived.
 
+pub mod every_request;
+pub mod evidence;
+pub mod raw_frames;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;

@@ -270,7 +270,7 @@ async fn fill_and_recover(config: &str) -> Result {
     let mut promised = Vec::new();
     let refused = loop {
         let number = u32::try_from(promised.len()).unwrap();
-        let ciphertext = [&number.to_be_bytes()[..], &[7; 30_000]].concat();
+        let ciphertext = [&number.to_be_bytes()[..], &vec![7; 30_000]].concat();
         let request = Request::Send(message(
             random_id()?,
             vec![bob.identity.recipient(&ciphertext)],

@@ -54,6 +54,8 @@ impl RedisServer {
                 "--appendfsync",
                 "always",
             ])
+            // Takes 127.0.0.2 for the outside; it listens on loopback alone.
+            .args(["--protected-mode", "no"])
             // A rewrite in the middle of a round would handicap it.
             .args(["--auto-aof-rewrite-percentage", "0"])
             .args(["--maxclients", "60000", "--tcp-backlog", "4096"])
