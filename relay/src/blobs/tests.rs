@@ -113,6 +113,11 @@ impl Server {
 
     /// Sends a request as it stands and reads the answer to the end of the connection.
     async fn raw(&self, request: &[u8]) -> Answer {
+        self.try_raw(request).await.expect("a whole head")
+    }
+
+    /// The same; `None` if the connection ends before the answer has a head.
+    async fn try_raw(&self, request: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         // A server that answers early may close before all is written.
         let _closed_early = stream.write_all(request).await;
@@ -251,16 +256,17 @@ impl Answer {
     }
 }
 
-async fn read_answer(stream: &mut TcpStream) -> Answer {
+/// `None` if the connection ends before the answer has a head.
+async fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
     // A reset after the answer is the server's way to refuse the rest of a body.
     let _reset = stream.read_to_end(&mut bytes).await;
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-    let end = end.expect("a whole head");
+    let end = end?;
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let body = bytes[end + 4..].to_vec();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body }
+    Some(Answer { status, head, body })
 }
 
 /// Bytes that repeat nowhere.

@@ -94,10 +94,15 @@ async fn a_blob_whose_bytes_are_gone_is_not_found_and_a_hole_breaks_the_line() {
     let room = server.blob_in_parts(&bytes, &[1000, 2000]).await;
     let [first, second] = <[_; 2]>::try_from(server.files()).unwrap();
     std::fs::remove_file(second.0).unwrap();
-    // The length was promised, so the client sees that it did not get it.
-    let broken = server.get(&room, "").await;
-    assert_eq!(broken.number("content-length"), 2000);
-    assert!(broken.body.len() <= 1000);
+    // The server may cut the line before the head is out; after it, the length says that something is missing.
+    let request = format!(
+        "GET /v1/blobs/{} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n",
+        room.id
+    );
+    if let Some(broken) = server.try_raw(request.as_bytes()).await {
+        assert_eq!(broken.number("content-length"), 2000);
+        assert!(broken.body.len() <= 1000);
+    }
     std::fs::remove_file(first.0).unwrap();
     assert_eq!(server.get(&room, "").await.status, 404);
 }

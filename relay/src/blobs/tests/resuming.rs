@@ -30,7 +30,7 @@ impl Sending {
     /// Sends what is left and reads the answer.
     async fn finish(mut self, rest: &[u8]) -> Answer {
         self.0.write_all(rest).await.unwrap();
-        read_answer(&mut self.0).await
+        read_answer(&mut self.0).await.unwrap()
     }
 }
 
@@ -67,6 +67,19 @@ async fn what_arrived_before_a_cut_is_kept_and_the_rest_follows() {
     assert!(server.get(&room, "").await.body == bytes);
     // 100,001 bytes; 8 MiB; what the second cut left; the rest.
     assert_eq!(server.rows("blob_part").await, 4);
+}
+
+#[tokio::test]
+async fn who_leaves_after_the_last_byte_finds_the_blob_complete() {
+    let server = Server::start().await;
+    let bytes = noise(9 << 20);
+    let room = server.room(&bytes).await;
+    // Gone while the relay reads everything back.
+    drop(Sending::begin(&server, &room, &bytes, 0..bytes.len()).await);
+    server.wait_for(&room, bytes.len() as u64).await;
+    server.wait_until_written(&room, false).await;
+    let stands = server.head(&room).await;
+    assert_eq!(stands.header("upload-complete"), Some("?1"));
 }
 
 #[tokio::test]
