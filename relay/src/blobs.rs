@@ -38,6 +38,9 @@ mod sweep;
 mod table;
 mod upload;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -99,13 +99,22 @@ async fn pump(
     chunks: &Sender<Chunk>,
 ) {
     while let Some(chunk) = bytes.next().await {
-        let chunk = chunk.map_err(BlobError::from);
+        let chunk = chunk.map_err(unreadable);
         let (length, failed) = (chunk.as_ref().map_or(0, length_of), chunk.is_err());
         if chunks.send_timeout(chunk, IDLE).await.is_err() || failed {
             return;
         }
         metrics::counter!("hushpost_blob_bytes_out_total").increment(length);
     }
+}
+
+/// Why an object cannot be read. One that is gone, as after a restored backup, will not come back.
+fn unreadable(error: object_store::Error) -> BlobError {
+    if let object_store::Error::NotFound { .. } = error {
+        tracing::error!("a part of a blob is missing from the object store");
+        return BlobError::NotFound;
+    }
+    error.into()
 }
 
 /// What follows the first chunk. If it ends early, the announced length tells the server to cut the line.

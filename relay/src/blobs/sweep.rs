@@ -49,6 +49,7 @@ impl Blobs {
     async fn sweep_due(&self) -> Result<u64, BlobError> {
         let mut swept: u64 = 0;
         let mut after = (i64::MIN, Vec::new());
+        let mut failure = None;
         loop {
             let place = after.clone();
             let due = self
@@ -57,7 +58,7 @@ impl Blobs {
                 .read(move |connection| table::due(connection, &place, now_ms(), SLICE))
                 .await?;
             let Some(last) = due.last() else {
-                return Ok(swept);
+                return failure.map_or(Ok(swept), Err);
             };
             after.clone_from(last);
             let mut claims = Vec::new();
@@ -70,9 +71,14 @@ impl Blobs {
                 let Some(claim) = self.inner.claims.take(name) else {
                     continue;
                 };
-                self.inner.objects.delete(name).await?;
-                claims.push(claim);
-                names.push(name);
+                match self.inner.objects.delete(name).await {
+                    Ok(()) => {
+                        claims.push(claim);
+                        names.push(name);
+                    }
+                    // Its row stays for the next sweep, and the others do not wait for it.
+                    Err(error) => failure = Some(error.into()),
+                }
             }
             let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
             self.inner

@@ -119,11 +119,8 @@ pub(super) fn upload(
         .optional()?;
     // Where there is nothing to compare with, something is compared all the same.
     let (stored, upload) = found.map_or(([0; 32], None), |(stored, upload)| (stored, Some(upload)));
-    match upload {
-        Some(upload) if token.is(&stored) => Ok(upload),
-        None if token.is(&stored) => Err(BlobError::NotFound),
-        _ => Err(BlobError::NotFound),
-    }
+    let matches = token.is(&stored);
+    upload.filter(|_| matches).ok_or(BlobError::NotFound)
 }
 
 /// The size of a blob that can be downloaded.

@@ -89,9 +89,14 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, BlobError> {
     blobs.upload_of(&uri, &headers).await?;
     let name = Name::asked_for(&uri);
-    let _claim = blobs.inner.claims.take(name).ok_or(BlobError::InUse)?;
-    blobs.remove(name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let claim = blobs.inner.claims.take(name).ok_or(BlobError::InUse)?;
+    // A task of its own, too: a connection that breaks must not leave the half of a blob.
+    let task = tokio::spawn(async move {
+        blobs.remove(name).await?;
+        drop(claim);
+        Ok(StatusCode::NO_CONTENT)
+    });
+    task.await.unwrap_or(Err(BlobError::Unavailable))
 }
 
 fn offset(headers: &HeaderMap) -> Result<u64, BlobError> {
