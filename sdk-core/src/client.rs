@@ -1,0 +1,213 @@
+//! The façade: one [`Client`] for one account on this device.
+//!
+//! Local things work offline; what needs the relay says [`Error::NotConnected`]. All handles are cheap to
+//! clone, and speak of the same client.
+//!
+//! - [`core`]: what the rooms share; [`engine`]: connects, and connects again; [`registration`]: who may; [`upkeep`]:
+//!   pre-keys
+
+pub(crate) mod core;
+pub(crate) mod engine;
+pub(crate) mod registration;
+mod trouble;
+pub(crate) mod upkeep;
+
+pub use core::ConnectionState;
+pub(crate) use core::Core;
+pub use registration::Registration;
+pub use trouble::{Trouble, TroubleKind};
+
+use ::core::fmt;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use hushpost_wire::AccountId;
+use hushpost_wire::client_frame::Request;
+use hushpost_wire::{DeleteAccount, SetUserName};
+
+use crate::account::{Contacts, LocalDevice};
+use crate::config::Config;
+use crate::content::ConversationId;
+use crate::conversation::rows as messages;
+use crate::conversation::{Conversation, ConversationList, SearchHit, search};
+use crate::event::{Events, MessageRef};
+use crate::message::Message;
+use crate::{Error, Result};
+
+/// An account on this device. See the [crate page](crate) for an example.
+#[derive(Clone)]
+pub struct Client(Arc<Core>);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({:?})", self.connection_state())
+    }
+}
+
+impl Client {
+    /// Opens the database, or makes it. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: the wrong key, damage, and a newer version's database are told apart, and nothing
+    /// is ever deleted.
+    pub async fn open(config: Config) -> Result<Self> {
+        Ok(Self(Core::open(config).await?))
+    }
+
+    /// Makes an account, if this device has none yet, and registers it at the relay. May be called again after
+    /// any failure: the keys are made once.
+    ///
+    /// # Errors
+    /// [`Error::Relay`] if the relay refuses or is not there, [`Error::Store`].
+    pub async fn register(&self, registration: Registration) -> Result<AccountId> {
+        registration::register(&self.0, registration).await
+    }
+
+    /// This account; `None` before one was made.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn account_id(&self) -> Result<Option<AccountId>> {
+        self.0
+            .store
+            .read(|db| Ok(LocalDevice::find(db)?.map(|local| local.account())))
+            .await
+    }
+
+    /// Connects, now and whenever the connection is lost, until [`disconnect`](Self::disconnect). Returns at
+    /// once. Must be called on a Tokio runtime.
+    pub fn connect(&self) {
+        engine::start(&self.0);
+    }
+
+    /// Ends the connection. Everything that was accepted is kept, and goes on at the next
+    /// [`connect`](Self::connect).
+    pub async fn disconnect(&self) {
+        engine::stop(&self.0).await;
+    }
+
+    /// Ends the connection, waits for what is being written, and closes the database.
+    pub async fn close(&self) {
+        self.disconnect().await;
+        self.0.store.close().await;
+    }
+
+    /// Whether there is a connection.
+    #[must_use]
+    pub fn connection_state(&self) -> ConnectionState {
+        self.0.state.borrow().clone()
+    }
+
+    /// The connection's state now, and every change.
+    pub fn connection_states(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+        self.0.connection_states()
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.0.events.subscribe()
+    }
+
+    /// The people this device knows.
+    #[must_use]
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(Arc::clone(&self.0))
+    }
+
+    /// The 1:1 conversation with somebody, opened if there is none. Works offline: whether there is such an
+    /// account shows when the first message is sent.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for one's own account, [`Error::NotRegistered`], [`Error::Store`].
+    pub async fn conversation_with(&self, account: AccountId) -> Result<Conversation> {
+        let now_ms = self.0.clock.now_ms();
+        let id = self
+            .0
+            .store
+            .write(move |tx| {
+                let local = LocalDevice::load(tx)?;
+                if account == local.account() {
+                    return Err(Error::InvalidInput("nobody writes to their own account"));
+                }
+                let stamp = crate::clock::Stamp::at(local.clock.corrected(now_ms));
+                let row = messages::open_with(tx, local.account(), account, true, stamp)?;
+                Ok(row.conversation_id)
+            })
+            .await?;
+        Ok(self.conversation(id))
+    }
+
+    /// A conversation by its id. That there is one shows when it is used.
+    #[must_use]
+    pub fn conversation(&self, id: ConversationId) -> Conversation {
+        Conversation::new(Arc::clone(&self.0), id)
+    }
+
+    /// All conversations.
+    #[must_use]
+    pub fn conversations(&self) -> ConversationList {
+        ConversationList::new(Arc::clone(&self.0))
+    }
+
+    /// A message.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn message(&self, message: MessageRef) -> Result<Option<Message>> {
+        self.0
+            .store
+            .read(move |db| crate::conversation::history::one(db, message))
+            .await
+    }
+
+    /// Searches all conversations, the newest hits first. `query` is words in any script, at least two
+    /// characters in all; the last letters of a word may be missing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a shorter query, [`Error::Store`].
+    pub async fn search(&self, query: &str, skip: usize, limit: usize) -> Result<Vec<SearchHit>> {
+        search::run(&self.0, query, None, skip, limit).await
+    }
+
+    /// What did not decrypt, what is missing and what was put aside.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn troubles(&self) -> Result<Vec<Trouble>> {
+        self.0.store.read(trouble::all).await
+    }
+
+    /// Takes a user name at the relay: 3 to 32 of `a-z`, `0-9`, `_`, `.`, beginning with a letter. Empty gives
+    /// it up.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Relay`] if it is taken or not allowed.
+    pub async fn set_user_name(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let request = Request::SetUserName(SetUserName { name });
+        self.0.link()?.request(request).await?;
+        Ok(())
+    }
+
+    /// Removes the account from the relay, with all that waits there. What is on this device stays.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Relay`].
+    pub async fn delete_account(&self) -> Result<()> {
+        let link = self.0.link()?;
+        link.request(Request::DeleteAccount(DeleteAccount {}))
+            .await?;
+        self.disconnect().await;
+        self.0
+            .store
+            .write(|tx| {
+                tx.execute(
+                    "UPDATE local_device SET registered = 0, storage_epoch = NULL",
+                    [],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+}

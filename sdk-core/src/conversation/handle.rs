@@ -1,0 +1,586 @@
+//! One conversation, as the app uses it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hushpost_wire::client_frame::Request;
+use hushpost_wire::{AccountId, DeviceAddress, Recipient, RecipientDevice, Send};
+use rusqlite::OptionalExtension as _;
+
+use crate::account::sessions::Sessions;
+use crate::account::{LocalDevice, contacts};
+use crate::client::Core;
+use crate::content::{
+    Activity, Body, Content, ConversationId, Head, Plaintext, Post, Sequence, Text, Typing, pad,
+};
+use crate::conversation::history::{self, MAX_PAGE, Page};
+use crate::conversation::list::{self, ConversationSummary};
+use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
+use crate::conversation::search::{self, SearchHit};
+use crate::envelope;
+use crate::event::{Event, MessageRef};
+use crate::inbox::receipts;
+use crate::message::{Cursor, FailureReason};
+use crate::outbox::encrypt::encrypt;
+use crate::outbox::rows::{self as outbox, NewRow};
+use crate::random::Randomness;
+use crate::store::Transaction;
+use crate::store::columns::{account, bits, checked, device, signed, unsigned};
+use crate::{Error, Result};
+
+/// Longest draft, in bytes.
+const MAX_DRAFT_LEN: usize = 64 * 1024;
+/// Other devices' chains that a message speaks of.
+const MAX_HEADS: usize = 64;
+
+/// A conversation. Cheap to clone; made by [`Client::conversation_with`](crate::Client::conversation_with) and
+/// [`Client::conversation`](crate::Client::conversation).
+#[derive(Clone)]
+pub struct Conversation {
+    core: Arc<Core>,
+    id: ConversationId,
+}
+
+impl core::fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Conversation({})", self.id)
+    }
+}
+
+impl Conversation {
+    pub(crate) const fn new(core: Arc<Core>, id: ConversationId) -> Self {
+        Self { core, id }
+    }
+
+    /// Its id, the same on both sides.
+    #[must_use]
+    pub const fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    /// Its entry in the list.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn summary(&self) -> Result<ConversationSummary> {
+        let id = self.id;
+        let found = self
+            .core
+            .store
+            .read(move |db| list::summary(db, id))
+            .await?;
+        found.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// Sends a text. When this returns, the message is in the history and on the disk, encrypted for
+    /// everyone there is a session with; it is delivered as soon as it can be, whatever happens to this
+    /// process. Answering a request accepts it.
+    ///
+    /// # Errors
+    /// [`Error::Blocked`], [`Error::VerificationNeeded`] if a verified contact changed,
+    /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::Store`].
+    pub async fn send(&self, text: Text) -> Result<MessageRef> {
+        let content = Content::Text(text).encode();
+        let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
+        let (message, events) = self
+            .core
+            .store
+            .write(move |tx| {
+                let mut events = Vec::new();
+                let message = send(tx, id, &content, now_ms, &rng, &mut events)?;
+                Ok((message, events))
+            })
+            .await?;
+        self.core.events.emit_all(events);
+        self.core.wake_outbox.notify_one();
+        self.core.wake_receipts.notify_one();
+        Ok(message)
+    }
+
+    /// Tries a failed message again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] unless it is a failed message of this conversation.
+    pub async fn retry(&self, message: MessageRef) -> Result<()> {
+        let (now_ms, rng) = (self.core.clock.now_ms(), self.core.rng.clone());
+        self.change(move |tx, conversation| {
+            let row = failed_row(tx, conversation, message)?;
+            let local = LocalDevice::load(tx)?;
+            let found: Option<(i64, u64)> = tx
+                .query_row(
+                    "SELECT chain, sequence FROM message WHERE id = ?1",
+                    [row],
+                    |row| Ok((row.get(0)?, unsigned(row, 1)?)),
+                )
+                .optional()?;
+            let (chain, sequence) = found.ok_or(Error::NotFound("message"))?;
+            let chain = crate::content::ChainId(chain.cast_unsigned());
+            tx.execute(
+                "UPDATE message SET state = 10, failure = NULL WHERE id = ?1",
+                [row],
+            )?;
+            let own =
+                messages::own_in_range(tx, conversation.id, &local, chain, sequence, sequence, 1)?;
+            for own in own {
+                let post = Post {
+                    conversation: conversation.conversation_id,
+                    message_id: own.id,
+                    stamp: own.stamp,
+                    chain,
+                    sequence: own.sequence,
+                    heads: Vec::new(),
+                    content: own.content,
+                };
+                queue(tx, conversation.peer, own.row, post, now_ms, &rng)?;
+            }
+            Ok(vec![Event::MessageChanged {
+                conversation: conversation.conversation_id,
+                message,
+            }])
+        })
+        .await?;
+        self.core.wake_outbox.notify_one();
+        Ok(())
+    }
+
+    /// Takes a message back that has not left yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it is not one, or the relay has it already.
+    pub async fn cancel(&self, message: MessageRef) -> Result<()> {
+        self.change(move |tx, conversation| {
+            let row = messages::row_of(tx, message)?.ok_or(Error::NotFound("message"))?;
+            let moved = tx.execute(
+                "UPDATE message SET state = 14, failure = ?3
+                 WHERE id = ?1 AND conversation = ?2 AND state = 10",
+                (row, conversation.id, FailureReason::Cancelled.number()),
+            )?;
+            if moved == 0 {
+                return Err(Error::NotFound("message that waits"));
+            }
+            tx.execute("DELETE FROM outbox WHERE message = ?1", [row])?;
+            Ok(vec![Event::MessageChanged {
+                conversation: conversation.conversation_id,
+                message,
+            }])
+        })
+        .await
+    }
+
+    /// Says that everything up to and with a message was read here. Its sender learns it, unless the app
+    /// switched read receipts off.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn mark_read(&self, through: Cursor) -> Result<()> {
+        let receipts_on = self.core.settings.read_receipts;
+        let now_ms = self.core.corrected_now().await?;
+        self.change(move |tx, conversation| {
+            let stamp = signed(through.stamp.to_bits());
+            if receipts_on && conversation.accepted {
+                receipts::owe_read(tx, conversation.id, stamp)?;
+            }
+            let read = tx.execute(
+                "UPDATE message SET state = 2, read_ms = ?3
+                 WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
+                (conversation.id, stamp, signed(now_ms)),
+            )?;
+            if read == 0 {
+                return Ok(Vec::new());
+            }
+            messages::refresh(tx, conversation.id)?;
+            Ok(vec![Event::ConversationChanged {
+                conversation: conversation.conversation_id,
+            }])
+        })
+        .await?;
+        self.core.wake_receipts.notify_one();
+        Ok(())
+    }
+
+    /// Tells the other that the user is typing, or stopped. Not stored, not repeated, and only while both
+    /// are connected; at most one in 3 seconds goes out, so it may be called for every key.
+    ///
+    /// # Errors
+    /// [`Error::NotAccepted`], [`Error::Blocked`], [`Error::NotFound`], [`Error::Store`].
+    pub async fn set_activity(&self, activity: Activity) -> Result<()> {
+        let Ok(link) = self.core.link() else {
+            return Ok(());
+        };
+        if !self.core.may_show_activity(self.id, activity) {
+            return Ok(());
+        }
+        let (id, now_ms) = (self.id, self.core.clock.now_ms());
+        let envelope_id = self.core.rng.message_id()?;
+        let recipient = self
+            .core
+            .store
+            .write(move |tx| seal_activity(tx, id, activity, now_ms))
+            .await?;
+        if let Some(recipient) = recipient {
+            // Whether it arrives is nobody's concern.
+            drop(link.start(Request::Send(Send {
+                message_id: envelope_id.as_bytes().to_vec().into(),
+                shared_ciphertext: None,
+                recipients: vec![recipient],
+                ephemeral: true,
+            })));
+        }
+        Ok(())
+    }
+
+    /// Accepts a stranger's request: receipts are sent from now on, for what came before too.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn accept(&self) -> Result<()> {
+        self.change(|tx, conversation| accept(tx, conversation))
+            .await?;
+        self.core.wake_receipts.notify_one();
+        Ok(())
+    }
+
+    /// Deletes the conversation and its history on this device. Who writes again opens it again, as a request.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn delete(&self) -> Result<()> {
+        self.change(|tx, conversation| {
+            tx.execute(
+                "DELETE FROM search WHERE rowid IN (SELECT id FROM message WHERE conversation = ?1)",
+                [conversation.id],
+            )?;
+            // The rows stay without content: ids that were seen are known for ever, and chains go on.
+            tx.execute(
+                "UPDATE message SET content = x'', state = -1 WHERE conversation = ?1 AND state > 0",
+                [conversation.id],
+            )?;
+            tx.execute(
+                "UPDATE conversation SET hidden = 1, unread = 0, last_message = NULL, draft = NULL
+                 WHERE id = ?1",
+                [conversation.id],
+            )?;
+            Ok(vec![Event::ConversationDeleted {
+                conversation: conversation.conversation_id,
+            }])
+        })
+        .await
+    }
+
+    /// Keeps what was typed and not sent; empty removes it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] over 64 KiB, [`Error::NotFound`], [`Error::Store`].
+    pub async fn set_draft(&self, draft: &str) -> Result<()> {
+        if draft.len() > MAX_DRAFT_LEN {
+            return Err(Error::InvalidInput("a draft has at most 64 KiB"));
+        }
+        let draft = (!draft.is_empty()).then(|| draft.to_owned());
+        self.set("draft", draft).await
+    }
+
+    /// Moves the conversation to the archive, or back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn set_archived(&self, archived: bool) -> Result<()> {
+        self.set("archived", archived).await
+    }
+
+    /// Silences it for a while; `None` ends that.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn mute_for(&self, time: Option<Duration>) -> Result<()> {
+        let until = match time {
+            Some(time) => {
+                let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                self.core.clock.now_ms().saturating_add(ms)
+            }
+            None => 0,
+        };
+        self.set("muted_until_ms", signed(until)).await
+    }
+
+    /// Puts it above the others, or back among them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn set_pinned(&self, pinned: bool) -> Result<()> {
+        let since = if pinned {
+            self.core.clock.now_ms().max(1)
+        } else {
+            0
+        };
+        self.set("pinned_ms", signed(since)).await
+    }
+
+    /// Messages before a place in the history, or the newest ones: at most [`MAX_PAGE`], oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn messages_before(&self, before: Option<Cursor>, limit: usize) -> Result<Page> {
+        let (id, limit) = (self.id, limit.min(MAX_PAGE));
+        self.core
+            .store
+            .read(move |db| history::before(db, id, before, limit))
+            .await
+    }
+
+    /// Messages after a place in the history, or the oldest ones: at most [`MAX_PAGE`], oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn messages_after(&self, after: Option<Cursor>, limit: usize) -> Result<Page> {
+        let (id, limit) = (self.id, limit.min(MAX_PAGE));
+        self.core
+            .store
+            .read(move |db| history::after(db, id, after, limit))
+            .await
+    }
+
+    /// Searches this conversation: see [`Client::search`](crate::Client::search).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn search(&self, query: &str, skip: usize, limit: usize) -> Result<Vec<SearchHit>> {
+        search::run(&self.core, query, Some(self.id), skip, limit).await
+    }
+
+    async fn set(
+        &self,
+        column: &'static str,
+        value: impl rusqlite::ToSql + core::marker::Send + 'static,
+    ) -> Result<()> {
+        self.change(move |tx, conversation| {
+            tx.execute(
+                &format!("UPDATE conversation SET {column} = ?2 WHERE id = ?1"),
+                (conversation.id, value),
+            )?;
+            Ok(vec![Event::ConversationChanged {
+                conversation: conversation.conversation_id,
+            }])
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>, &ConversationRow) -> Result<Vec<Event>>
+        + core::marker::Send
+        + 'static,
+    ) -> Result<()> {
+        let id = self.id;
+        let events = self
+            .core
+            .store
+            .write(move |tx| {
+                let row = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
+                work(tx, &row)
+            })
+            .await?;
+        self.core.events.emit_all(events);
+        Ok(())
+    }
+}
+
+fn accept(tx: &Transaction<'_>, conversation: &ConversationRow) -> Result<Vec<Event>> {
+    if conversation.accepted {
+        return Ok(Vec::new());
+    }
+    tx.execute(
+        "UPDATE conversation SET standing = 1 WHERE id = ?1",
+        [conversation.id],
+    )?;
+    receipts::owe_all_delivered(tx, conversation.id)?;
+    Ok(vec![Event::ConversationChanged {
+        conversation: conversation.conversation_id,
+    }])
+}
+
+/// History row, moved ratchets and ciphertexts, all in the caller's transaction.
+fn send(
+    tx: &mut Transaction<'_>,
+    id: ConversationId,
+    content: &[u8],
+    now_ms: u64,
+    rng: &Randomness,
+    events: &mut Vec<Event>,
+) -> Result<MessageRef> {
+    let local = LocalDevice::load(tx)?;
+    let conversation = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
+    check_contact(tx, conversation.peer)?;
+    events.extend(accept(tx, &conversation)?);
+    let mut clock = local.clock;
+    let stamp = clock.tick(now_ms);
+    LocalDevice::save_clock(tx, &clock)?;
+    let sequence: u64 = tx
+        .prepare_cached(
+            "UPDATE conversation SET next_sequence = next_sequence + 1 WHERE id = ?1
+             RETURNING next_sequence - 1",
+        )?
+        .query_row([conversation.id], |row| unsigned(row, 0))?;
+    let sequence = Sequence::new(sequence)?;
+    let message = MessageRef {
+        sender: local.account(),
+        id: rng.message_id()?,
+    };
+    let row = messages::insert(
+        tx,
+        &NewMessage {
+            conversation: conversation.id,
+            id: message,
+            device: local.device,
+            chain: local.chain,
+            sequence,
+            stamp,
+            content,
+            state: state::QUEUED,
+            created_ms: now_ms,
+            accepted_ms: None,
+        },
+    )?
+    .ok_or(crate::StoreError::Corrupted(
+        "a sequence number was used before",
+    ))?;
+    let post = Post {
+        conversation: id,
+        message_id: message.id,
+        stamp,
+        chain: local.chain,
+        sequence,
+        heads: heads(tx, conversation.id)?,
+        content: content.to_vec(),
+    };
+    let outbox_row = queue(tx, conversation.peer, row, post, now_ms, rng)?;
+    if let Some(outbox_row) = outbox::find(tx, outbox_row)? {
+        let mut sessions = Sessions::new(local.address());
+        // Without sessions the outbox fetches bundles and encrypts, once connected.
+        encrypt(tx, &local, &mut sessions, &outbox_row, now_ms)?;
+        sessions.save(tx)?;
+    }
+    messages::refresh(tx, conversation.id)?;
+    events.push(Event::MessageAdded {
+        conversation: id,
+        message,
+    });
+    events.push(Event::ConversationChanged { conversation: id });
+    Ok(message)
+}
+
+fn queue(
+    tx: &Transaction<'_>,
+    recipient: AccountId,
+    message: i64,
+    post: Post,
+    now_ms: u64,
+    rng: &Randomness,
+) -> Result<i64> {
+    let row = NewRow {
+        recipient,
+        message: Some(message),
+        only_device: None,
+        replaces: &[],
+        body: &Body::Post(post).encode()?,
+    };
+    outbox::insert(tx, row, now_ms, rng)
+}
+
+fn check_contact(tx: &Transaction<'_>, peer: AccountId) -> Result<()> {
+    match contacts::find(tx, peer)? {
+        Some(contact) if contact.blocked => Err(Error::Blocked),
+        Some(contact) if contact.waits_for_verification() => Err(Error::VerificationNeeded),
+        _ => Ok(()),
+    }
+}
+
+/// The newest that was seen of every other device in a conversation.
+fn heads(tx: &Transaction<'_>, conversation: i64) -> Result<Vec<Head>> {
+    let mut query = tx.prepare_cached(
+        "SELECT sender, device, chain, shown_through FROM sender_chain
+         WHERE conversation = ?1 AND shown_through > 0 ORDER BY shown_through DESC LIMIT ?2",
+    )?;
+    let rows = query.query_map((conversation, MAX_HEADS), |row| {
+        let through = unsigned(row, 3)?;
+        Ok(Head {
+            account: account(row, 0)?,
+            device: device(row, 1)?,
+            chain: crate::content::ChainId(bits(row, 2)?),
+            sequence: checked(3, || Sequence::new(through))?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn failed_row(
+    tx: &Transaction<'_>,
+    conversation: &ConversationRow,
+    message: MessageRef,
+) -> Result<i64> {
+    let found: Option<i64> = tx
+        .query_row(
+            "SELECT id FROM message WHERE sender = ?1 AND message_id = ?2 AND conversation = ?3
+                 AND state = 14",
+            (
+                message.sender.as_bytes(),
+                message.id.as_bytes(),
+                conversation.id,
+            ),
+            |row| row.get(0),
+        )
+        .optional()?;
+    found.ok_or(Error::NotFound("failed message"))
+}
+
+/// Encrypts for the devices there is a session with; `None` if there is none.
+fn seal_activity(
+    tx: &mut Transaction<'_>,
+    id: ConversationId,
+    activity: Activity,
+    now_ms: u64,
+) -> Result<Option<Recipient>> {
+    let local = LocalDevice::load(tx)?;
+    let conversation = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
+    check_contact(tx, conversation.peer)?;
+    if !conversation.accepted {
+        return Err(Error::NotAccepted);
+    }
+    let body = Body::Typing(Typing {
+        conversation: id,
+        activity,
+        at_ms: local.clock.corrected(now_ms),
+    });
+    let plaintext = pad(Plaintext::complete(&body.encode()?, None, &[]));
+    let now = hushpost_protocol::Timestamp(now_ms);
+    let mut sessions = Sessions::new(local.address());
+    let mut devices = Vec::new();
+    for entry in contacts::devices(tx, conversation.peer)? {
+        let address = DeviceAddress {
+            account: conversation.peer,
+            device: entry.device,
+        };
+        let session = sessions.get(tx, address)?;
+        let established = session.can_send(now)
+            && !session.is_unacknowledged()
+            && session.remote_identity() == Some(&entry.identity_key);
+        if !established {
+            return Ok(None);
+        }
+        let message = session.encrypt(&plaintext, now)?;
+        sessions.moved(address);
+        devices.push(RecipientDevice {
+            device: entry.device.into(),
+            registration_id: entry.registration_id.0,
+            ciphertext: envelope::seal(&message)?.into(),
+        });
+    }
+    sessions.save(tx)?;
+    if devices.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Recipient {
+        account: conversation.peer.as_bytes().to_vec().into(),
+        delivery_token: Vec::new().into(),
+        devices,
+    }))
+}

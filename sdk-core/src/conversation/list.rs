@@ -1,0 +1,316 @@
+//! All conversations, in the order of a chat app's first screen, and their changes as diffs.
+
+use core::pin::Pin;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::stream::{self, Stream, StreamExt as _};
+use hushpost_wire::AccountId;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::Result;
+use crate::client::Core;
+use crate::content::ConversationId;
+use crate::conversation::history;
+use crate::event::{Event, Events, MessageRef};
+use crate::message::Message;
+use crate::store::StoreError;
+use crate::store::columns::{account, checked, message_id, unsigned};
+
+/// Most conversations in one page, and in an observed list.
+const MAX_LISTED: usize = 10_000;
+
+/// How a conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// A stranger wrote: waits for the user to accept, block or delete. They get no receipts.
+    Requested,
+    /// Like any other.
+    Accepted,
+}
+
+/// A conversation's entry in the list.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConversationSummary {
+    /// Which.
+    pub id: ConversationId,
+    /// With whom.
+    pub peer: AccountId,
+    /// The name the user gave them, or the user name they were found by.
+    pub name: Option<String>,
+    /// How it stands.
+    pub standing: Standing,
+    /// The last message.
+    pub last_message: Option<Message>,
+    /// When something last happened, in milliseconds since the Unix epoch.
+    pub activity_ms: u64,
+    /// Messages not read here.
+    pub unread: u64,
+    /// Whether it lies in the archive.
+    pub archived: bool,
+    /// Silent until then, in milliseconds since the Unix epoch; 0 if it is not.
+    pub muted_until_ms: u64,
+    /// Whether it stands above the others.
+    pub pinned: bool,
+    /// What was typed and not sent.
+    pub draft: Option<String>,
+    order: (i64, i64, i64),
+}
+
+impl core::fmt::Debug for ConversationSummary {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ConversationSummary")
+            .field("id", &self.id)
+            .field("unread", &self.unread)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change of an observed list. Applied one after the other they keep the app's copy equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListChange {
+    /// The whole list: first of all, and whenever changes were missed.
+    Reset(Vec<ConversationSummary>),
+    /// A new entry, at this place.
+    Insert(usize, ConversationSummary),
+    /// The entry at this place changed and stays there.
+    Update(usize, ConversationSummary),
+    /// The entry at this place is gone.
+    Remove(usize),
+}
+
+/// All conversations: [`Client::conversations`](crate::Client::conversations).
+#[derive(Clone)]
+pub struct ConversationList(Arc<Core>);
+
+impl core::fmt::Debug for ConversationList {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("ConversationList")
+    }
+}
+
+impl ConversationList {
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self(core)
+    }
+
+    /// Entries in order: pinned ones first, then by their last message.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub async fn list(
+        &self,
+        archived: bool,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Vec<ConversationSummary>> {
+        let limit = limit.min(MAX_LISTED);
+        self.0
+            .store
+            .read(move |db| page(db, archived, skip, limit))
+            .await
+    }
+
+    /// Unread messages in all conversations that are neither archived nor silent: for a badge.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub async fn unread(&self) -> Result<u64> {
+        let now = crate::store::columns::signed(self.0.clock.now_ms());
+        self.0
+            .store
+            .read(move |db| {
+                Ok(db.query_row(
+                    "SELECT coalesce(sum(unread), 0) FROM conversation
+                     WHERE archived = 0 AND hidden = 0 AND muted_until_ms <= ?1",
+                    [now],
+                    |row| unsigned(row, 0),
+                )?)
+            })
+            .await
+    }
+
+    /// The list and all its changes, for as long as the stream is read. A change that cannot be read from the
+    /// database ends the stream.
+    pub fn observe(&self, archived: bool) -> impl Stream<Item = ListChange> + Send + Unpin + use<> {
+        let observer = Observer {
+            core: Arc::clone(&self.0),
+            events: self.0.events.subscribe(),
+            archived,
+            known: None,
+            ready: VecDeque::new(),
+        };
+        let stream: Pin<Box<dyn Stream<Item = ListChange> + Send>> =
+            Box::pin(stream::unfold(observer, |mut observer| async {
+                let change = observer.next().await?;
+                Some((change, observer))
+            }));
+        stream
+    }
+}
+
+/// Keeps what the app knows, to tell what changed.
+struct Observer {
+    core: Arc<Core>,
+    events: Events,
+    archived: bool,
+    known: Option<Vec<((i64, i64, i64), ConversationId)>>,
+    ready: VecDeque<ListChange>,
+}
+
+impl Observer {
+    async fn next(&mut self) -> Option<ListChange> {
+        loop {
+            if let Some(change) = self.ready.pop_front() {
+                return Some(change);
+            }
+            if self.known.is_none() {
+                return self.reset().await;
+            }
+            match self.events.next().await? {
+                Event::ConversationChanged { conversation }
+                | Event::ConversationDeleted { conversation } => self.look(conversation).await?,
+                Event::Missed { .. } => return self.reset().await,
+                _ => {}
+            }
+        }
+    }
+
+    async fn reset(&mut self) -> Option<ListChange> {
+        let archived = self.archived;
+        let read = self
+            .core
+            .store
+            .read(move |db| page(db, archived, 0, MAX_LISTED));
+        let list = read.await.ok()?;
+        self.known = Some(list.iter().map(|entry| (entry.order, entry.id)).collect());
+        Some(ListChange::Reset(list))
+    }
+
+    async fn look(&mut self, id: ConversationId) -> Option<()> {
+        let read = self.core.store.read(move |db| summary(db, id)).await.ok()?;
+        let entry = read.filter(|entry| entry.archived == self.archived);
+        let known = self.known.as_mut()?;
+        let before = known.iter().position(|(_, known)| *known == id);
+        let after = entry.as_ref().map(|entry| {
+            let others = known.iter().filter(|(_, known)| *known != id);
+            others.filter(|(order, _)| *order < entry.order).count()
+        });
+        if let Some(index) = before
+            && before != after
+        {
+            known.remove(index);
+            self.ready.push_back(ListChange::Remove(index));
+        }
+        if let (Some(index), Some(entry)) = (after, entry) {
+            let key = (entry.order, id);
+            if before == after {
+                if let Some(slot) = known.get_mut(index) {
+                    *slot = key;
+                }
+                self.ready.push_back(ListChange::Update(index, entry));
+            } else {
+                known.insert(index, key);
+                self.ready.push_back(ListChange::Insert(index, entry));
+            }
+        }
+        Some(())
+    }
+}
+
+const COLUMNS: &str = "c.conversation_id, c.peer, coalesce(p.name, p.user_name), c.standing,
+     c.activity >> 16, c.unread, c.archived, c.muted_until_ms, c.pinned_ms, c.draft,
+     m.sender, m.message_id, -c.pinned_ms, -c.activity, c.id";
+const TABLES: &str = "conversation c JOIN contact p ON p.account = c.peer
+     LEFT JOIN message m ON m.id = c.last_message";
+
+fn page(
+    db: &Connection,
+    archived: bool,
+    skip: usize,
+    limit: usize,
+) -> Result<Vec<ConversationSummary>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND c.hidden = 0 AND p.blocked = 0
+         ORDER BY c.pinned_ms DESC, c.activity DESC, c.id LIMIT ?2 OFFSET ?3"
+    ))?;
+    let rows = query.query_map((archived, limit, skip), read)?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    rows.into_iter()
+        .map(|(entry, last)| with_message(db, entry, last))
+        .collect()
+}
+
+/// One conversation's entry.
+pub(crate) fn summary(db: &Connection, id: ConversationId) -> Result<Option<ConversationSummary>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE c.conversation_id = ?1 AND c.hidden = 0"
+    ))?;
+    let found = query.query_row([id.as_bytes()], read).optional()?;
+    found
+        .map(|(entry, last)| with_message(db, entry, last))
+        .transpose()
+}
+
+fn with_message(
+    db: &Connection,
+    entry: ConversationSummary,
+    last: Option<MessageRef>,
+) -> Result<ConversationSummary> {
+    let last_message = match last {
+        Some(last) => history::one(db, last)?,
+        None => None,
+    };
+    Ok(ConversationSummary {
+        last_message,
+        ..entry
+    })
+}
+
+type Entry = (ConversationSummary, Option<MessageRef>);
+
+fn read(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
+    let id: [u8; 16] = row.get(0)?;
+    let last = match row.get::<_, Option<Vec<u8>>>(10)? {
+        Some(_) => Some(MessageRef {
+            sender: account(row, 10)?,
+            id: message_id(row, 11)?,
+        }),
+        None => None,
+    };
+    let pinned_ms: i64 = row.get(8)?;
+    let entry = ConversationSummary {
+        id: checked(0, || {
+            ConversationId::from_slice(&id).ok_or(StoreError::Corrupted("a conversation id"))
+        })?,
+        peer: account(row, 1)?,
+        name: row.get(2)?,
+        standing: match row.get::<_, u8>(3)? {
+            0 => Standing::Requested,
+            _ => Standing::Accepted,
+        },
+        last_message: None,
+        activity_ms: unsigned(row, 4)?,
+        unread: unsigned(row, 5)?,
+        archived: row.get(6)?,
+        muted_until_ms: unsigned(row, 7)?,
+        pinned: pinned_ms != 0,
+        draft: row.get(9)?,
+        order: (row.get(12)?, row.get(13)?, row.get(14)?),
+    };
+    Ok((entry, last))
+}
+
+impl ConversationSummary {
+    /// The last message in one line; empty if there is none, or none with a text.
+    #[must_use]
+    pub fn preview(&self) -> String {
+        self.last_message
+            .as_ref()
+            .map(|message| message.content.preview())
+            .unwrap_or_default()
+    }
+}

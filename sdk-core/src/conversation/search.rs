@@ -1,0 +1,60 @@
+//! Full-text search over the history.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use crate::client::Core;
+use crate::content::ConversationId;
+use crate::conversation::rows::{COLUMNS, read};
+use crate::conversation::search_text::{highlights, match_expression};
+use crate::message::Message;
+use crate::{Error, Result};
+
+/// Most hits at a time.
+const MAX_HITS: usize = 200;
+
+/// A message that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SearchHit {
+    /// The message.
+    pub message: Message,
+    /// What to mark in its text: byte ranges, in order.
+    pub highlights: Vec<Range<usize>>,
+}
+
+/// The newest messages that hold all the words, after skipping some.
+pub(crate) async fn run(
+    core: &Arc<Core>,
+    query: &str,
+    conversation: Option<ConversationId>,
+    skip: usize,
+    limit: usize,
+) -> Result<Vec<SearchHit>> {
+    let expression =
+        match_expression(query).ok_or(Error::InvalidInput("a search needs two letters or more"))?;
+    let (query, limit) = (query.to_owned(), limit.min(MAX_HITS));
+    core.store
+        .read(move |db| {
+            let mut statement = db.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM search s JOIN message m ON m.id = s.rowid
+                     JOIN conversation c ON c.id = m.conversation
+                 WHERE search MATCH ?1 AND m.state > 0 AND c.hidden = 0
+                     AND (?2 IS NULL OR c.conversation_id = ?2)
+                 ORDER BY s.rowid DESC LIMIT ?3 OFFSET ?4"
+            ))?;
+            let only = conversation.map(|id| *id.as_bytes());
+            let rows = statement.query_map((expression, only, limit, skip), read)?;
+            let mut hits = Vec::new();
+            for row in rows {
+                let message = row?;
+                let text = message.content.searchable_text().unwrap_or_default();
+                hits.push(SearchHit {
+                    highlights: highlights(text, &query),
+                    message,
+                });
+            }
+            Ok(hits)
+        })
+        .await
+}

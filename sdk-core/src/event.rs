@@ -1,0 +1,195 @@
+//! What the app is told while it runs. Events are hints: the database is the truth.
+//!
+//! A listener that falls behind by more than [`EVENT_BUFFER`] events loses the oldest, and is told so by
+//! [`Event::Missed`]; it then reads again what it shows. No message is lost by that, and no memory is held
+//! for it.
+
+use core::pin::Pin;
+
+use futures_util::stream::{self, Stream};
+use hushpost_wire::{AccountId, DeviceId, MessageId};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::content::{Activity, ConversationId};
+
+/// Events that wait for a slow listener.
+pub const EVENT_BUFFER: usize = 4096;
+
+/// A stream of events; ends when the client is closed.
+pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
+
+/// Which message. Ids are made by senders, so a message is named by both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageRef {
+    /// Who sent it.
+    pub sender: AccountId,
+    /// The sender's id for it.
+    pub id: MessageId,
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message is shown from now on: once for each message over the device's whole life.
+    MessageAdded {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        message: MessageRef,
+    },
+    /// A message's state, times or place changed.
+    MessageChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        message: MessageRef,
+    },
+    /// A conversation's entry in the list changed, or is new.
+    ConversationChanged {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// A conversation was deleted here.
+    ConversationDeleted {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Somebody is typing, or stopped. Forget it after 5 s without another one.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        account: AccountId,
+        /// What.
+        activity: Activity,
+    },
+    /// Messages are missing before one that is shown; they were asked for.
+    GapReported {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        sender: AccountId,
+        /// How many.
+        missing: u64,
+    },
+    /// The last missing message of a sender has come.
+    GapHealed {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        sender: AccountId,
+    },
+    /// The sender no longer has messages that are missing here.
+    GapGone {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        sender: AccountId,
+    },
+    /// Something arrived that does not decrypt. It was asked for again.
+    Undecryptable {
+        /// Who sent it, as the relay says.
+        account: AccountId,
+        /// From which device.
+        device: DeviceId,
+        /// A stable name of the cause.
+        cause: String,
+    },
+    /// What did not decrypt was sent again, and is shown.
+    UndecryptableHealed {
+        /// Who sent it.
+        account: AccountId,
+    },
+    /// Something authentic that makes no sense was put aside.
+    Quarantined {
+        /// Who sent it.
+        account: AccountId,
+        /// A stable name of the cause.
+        cause: String,
+    },
+    /// A contact's devices changed, as its account signed. A verified contact waits for
+    /// [`Contacts::accept_change`](crate::Contacts::accept_change).
+    DevicesChanged {
+        /// Whose.
+        account: AccountId,
+        /// New ones.
+        added: Vec<DeviceId>,
+        /// Ones that are gone.
+        removed: Vec<DeviceId>,
+        /// Ones that were set up anew.
+        renewed: Vec<DeviceId>,
+    },
+    /// A user name points to another account than before.
+    NameMoved {
+        /// The name.
+        name: String,
+        /// Whom it meant.
+        from: AccountId,
+        /// Whom it means now.
+        to: AccountId,
+    },
+    /// Everything that waited at the relay is here.
+    CaughtUp,
+    /// The relay lost its store: keys were published again, and what was not delivered is sent again.
+    RelayReset,
+    /// The database went back in time, so this device was set up anew: new keys, and peers are asked for
+    /// what is missing.
+    SetUpAnew,
+    /// This listener was too slow and lost events: read again what is shown.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}
+
+/// Where events are said.
+pub(crate) struct EventBus(broadcast::Sender<Event>);
+
+impl EventBus {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(EVENT_BUFFER))
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        // Nobody may be listening.
+        let _heard_by = self.0.send(event);
+    }
+
+    pub(crate) fn emit_all(&self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.emit(event);
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> Events {
+        Box::pin(stream::unfold(self.0.subscribe(), |mut receiver| async {
+            let event = match receiver.recv().await {
+                Ok(event) => event,
+                Err(RecvError::Lagged(events)) => Event::Missed { events },
+                Err(RecvError::Closed) => return None,
+            };
+            Some((event, receiver))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+
+    #[tokio::test]
+    async fn a_slow_listener_is_told_what_it_missed() {
+        let bus = EventBus::new();
+        let mut events = bus.subscribe();
+        for _ in 0..EVENT_BUFFER + 5 {
+            bus.emit(Event::CaughtUp);
+        }
+        assert_eq!(events.next().await, Some(Event::Missed { events: 5 }));
+        assert_eq!(events.next().await, Some(Event::CaughtUp));
+        drop(bus);
+        assert_eq!(events.count().await, EVENT_BUFFER - 1);
+    }
+}

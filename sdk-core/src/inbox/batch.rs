@@ -1,0 +1,234 @@
+//! One transaction's worth of received messages, and what is to happen after its commit.
+
+use std::collections::BTreeSet;
+
+use hushpost_protocol::ReplayGuard;
+use hushpost_wire::{DeviceAddress, MessageId};
+
+use crate::Result;
+use crate::account::local_device::{replay_guard, save_replay_guard};
+use crate::account::sessions::Sessions;
+use crate::account::{LocalDevice, contacts};
+use crate::clock::HybridClock;
+use crate::content::{Body, ChainId, ConversationId};
+use crate::conversation::rows as messages;
+use crate::event::Event;
+use crate::inbox::open::{Opening, open};
+use crate::inbox::{posts, receipts, resend};
+use crate::random::Randomness;
+use crate::store::Transaction;
+use crate::store::columns::signed;
+
+/// Most envelopes in one transaction.
+pub(crate) const BATCH: usize = 100;
+/// What did not decrypt is kept up to here for each device.
+const MAX_UNDECRYPTABLE: i64 = 256;
+/// What made no sense is kept up to here in all, the newest.
+const MAX_QUARANTINED: i64 = 1000;
+
+/// One delivery, checked.
+pub(crate) struct Received {
+    pub(crate) sequence: u64,
+    pub(crate) envelope_id: MessageId,
+    pub(crate) from: DeviceAddress,
+    pub(crate) accepted_ms: u64,
+    pub(crate) ciphertext: bytes::Bytes,
+}
+
+/// A sending device's chain in a conversation, by `conversation.id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ChainKey {
+    pub(crate) conversation: i64,
+    pub(crate) sender: DeviceAddress,
+    pub(crate) chain: ChainId,
+}
+
+/// What follows once the transaction is committed.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) events: Vec<Event>,
+    /// Chains that now hold something back.
+    pub(crate) held: BTreeSet<ChainKey>,
+    pub(crate) outbox: bool,
+    pub(crate) receipts: bool,
+    pub(crate) repair: bool,
+}
+
+/// What the steps of one transaction share.
+pub(crate) struct Batch<'a, 't> {
+    pub(crate) tx: &'a mut Transaction<'t>,
+    pub(crate) local: LocalDevice,
+    pub(crate) sessions: Sessions,
+    pub(crate) clock: HybridClock,
+    pub(crate) now_ms: u64,
+    pub(crate) rng: Randomness,
+    pub(crate) effects: Effects,
+    /// Conversations whose entry in the list is to be brought up to date.
+    pub(crate) touched: BTreeSet<(i64, ConversationId)>,
+    guard: Option<ReplayGuard>,
+    guard_changed: bool,
+}
+
+impl<'a, 't> Batch<'a, 't> {
+    pub(crate) fn new(tx: &'a mut Transaction<'t>, now_ms: u64, rng: Randomness) -> Result<Self> {
+        let local = LocalDevice::load(tx)?;
+        Ok(Self {
+            sessions: Sessions::new(local.address()),
+            clock: local.clock,
+            local,
+            tx,
+            now_ms,
+            rng,
+            effects: Effects::default(),
+            touched: BTreeSet::new(),
+            guard: None,
+            guard_changed: false,
+        })
+    }
+
+    /// The device's memory of first messages.
+    pub(crate) fn guard(&mut self) -> Result<&mut ReplayGuard> {
+        if self.guard.is_none() {
+            self.guard = Some(replay_guard(self.tx)?);
+        }
+        Ok(self.guard.get_or_insert_with(ReplayGuard::new))
+    }
+
+    /// The memory was added to.
+    pub(crate) fn set_guard(&mut self, guard: ReplayGuard) {
+        self.guard = Some(guard);
+        self.guard_changed = true;
+    }
+
+    /// Takes one envelope, whatever is in it.
+    pub(crate) fn receive(&mut self, received: &Received) -> Result<()> {
+        if let Some(contact) = contacts::find(self.tx, received.from.account)?
+            && contact.blocked
+        {
+            return Ok(());
+        }
+        match open(self, received.from, &received.ciphertext)? {
+            Opening::Duplicate => Ok(()),
+            Opening::Undecryptable(cause) => self.undecryptable(received, cause),
+            Opening::Senseless { cause, plaintext } => self.quarantine(received, cause, &plaintext),
+            Opening::Said(plaintext) => {
+                self.healed(received, &plaintext.replaces)?;
+                match plaintext.body {
+                    Body::Post(post) => posts::receive(self, received, &post),
+                    Body::Receipt(receipt) => receipts::receive(self, received.from, &receipt),
+                    Body::ResendRequest(request) => resend::serve(self, received.from, &request),
+                    Body::Gone(gone) => resend::gone(self, received.from, &gone),
+                    // Typing is for those who are there: what was stored is too late.
+                    Body::Typing(_) => Ok(()),
+                    Body::Unknown => self.quarantine(received, "update_needed", &[]),
+                }
+            }
+        }
+    }
+
+    /// Puts aside what is authentic and makes no sense.
+    pub(crate) fn quarantine(
+        &mut self,
+        received: &Received,
+        cause: &'static str,
+        plaintext: &[u8],
+    ) -> Result<()> {
+        let account = received.from.account;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO quarantine (account, device, envelope_id, cause, plaintext, at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                account.as_bytes(),
+                received.from.device.get(),
+                received.envelope_id.as_bytes(),
+                cause,
+                plaintext,
+                signed(self.now_ms),
+            ))?;
+        self.tx
+            .prepare_cached(
+                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?1",
+            )?
+            .execute([MAX_QUARANTINED])?;
+        let cause = cause.to_owned();
+        self.effects
+            .events
+            .push(Event::Quarantined { account, cause });
+        Ok(())
+    }
+
+    /// Remembers what did not decrypt, to ask for it again.
+    fn undecryptable(&mut self, received: &Received, cause: &'static str) -> Result<()> {
+        let DeviceAddress { account, device } = received.from;
+        let known: i64 = self
+            .tx
+            .prepare_cached(
+                "SELECT count(*) FROM undecryptable WHERE account = ?1 AND device = ?2",
+            )?
+            .query_row((account.as_bytes(), device.get()), |row| row.get(0))?;
+        if known >= MAX_UNDECRYPTABLE {
+            return Ok(());
+        }
+        let new = self
+            .tx
+            .prepare_cached(
+                "INSERT OR IGNORE INTO undecryptable (account, device, envelope_id, cause, accepted_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                account.as_bytes(),
+                device.get(),
+                received.envelope_id.as_bytes(),
+                cause,
+                signed(received.accepted_ms),
+            ))?;
+        if new > 0 {
+            self.effects.repair = true;
+            self.effects.events.push(Event::Undecryptable {
+                account,
+                device,
+                cause: cause.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What did not decrypt has come again.
+    fn healed(&mut self, received: &Received, replaces: &[MessageId]) -> Result<()> {
+        let DeviceAddress { account, device } = received.from;
+        for envelope in replaces {
+            let known = self.tx.execute(
+                "DELETE FROM undecryptable WHERE account = ?1 AND device = ?2 AND envelope_id = ?3",
+                (account.as_bytes(), device.get(), envelope.as_bytes()),
+            )?;
+            if known > 0 {
+                self.effects
+                    .events
+                    .push(Event::UndecryptableHealed { account });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was kept for the end. The caller commits.
+    pub(crate) fn finish(mut self) -> Result<Effects> {
+        if self.guard_changed
+            && let Some(guard) = &self.guard
+        {
+            save_replay_guard(self.tx, guard)?;
+        }
+        if self.clock != self.local.clock {
+            LocalDevice::save_clock(self.tx, &self.clock)?;
+        }
+        for (row, conversation) in &self.touched {
+            messages::refresh(self.tx, *row)?;
+            self.effects.events.push(Event::ConversationChanged {
+                conversation: *conversation,
+            });
+        }
+        self.sessions.save(self.tx)?;
+        Ok(self.effects)
+    }
+}

@@ -1,0 +1,298 @@
+//! Messages: shown once, in their place.
+//!
+//! Each sending device counts its messages in a conversation. The next one is shown at once; one that is ahead
+//! is stored, acknowledged and held back until the missing ones come, or for the hold-back time. Then it is
+//! shown, and the gap before it is reported and asked for. A late message is shown whenever it comes, in its
+//! place.
+
+use hushpost_wire::DeviceAddress;
+use rusqlite::OptionalExtension as _;
+
+use crate::Result;
+use crate::content::{Content, ConversationId, Post, Sequence};
+use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
+use crate::event::{Event, MessageRef};
+use crate::inbox::batch::{Batch, ChainKey, Received};
+use crate::inbox::receipts;
+use crate::store::columns::{account, message_id, signed, unsigned};
+
+/// Takes a message.
+pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Post) -> Result<()> {
+    let from = received.from;
+    let ours = batch.local.account();
+    if from.account == ours || post.conversation != ConversationId::between(ours, from.account) {
+        return batch.quarantine(received, "wrong_conversation", &post.content);
+    }
+    let stamp = post.stamp.effective(received.accepted_ms);
+    let conversation = messages::open_with(batch.tx, ours, from.account, false, stamp)?;
+    let key = ChainKey {
+        conversation: conversation.id,
+        sender: from,
+        chain: post.chain,
+    };
+    let shown_through = shown_through(batch, key)?;
+    let is_next = post.sequence.get() <= shown_through.saturating_add(1);
+    let message = NewMessage {
+        conversation: conversation.id,
+        id: MessageRef {
+            sender: from.account,
+            id: post.message_id,
+        },
+        device: from.device,
+        chain: post.chain,
+        sequence: post.sequence,
+        stamp,
+        content: &post.content,
+        state: if is_next { state::UNREAD } else { state::HELD },
+        created_ms: batch.now_ms,
+        accepted_ms: Some(received.accepted_ms),
+    };
+    if Content::decode(&post.content).is_err() {
+        batch.quarantine(received, "malformed_content", &post.content)?;
+        // Its place is taken all the same: nobody is to wait for it.
+        fill(batch, &conversation, key, post.sequence, shown_through)?;
+        return Ok(());
+    }
+    if messages::insert(batch.tx, &message)?.is_none() {
+        if messages::row_of(batch.tx, message.id)?.is_none() {
+            return batch.quarantine(received, "sequence_taken", &post.content);
+        }
+        // Seen before: the sender may not know, so it is told again.
+        return receipts::owe_delivered(batch, &conversation, key, post.sequence);
+    }
+    batch.clock.observe(post.stamp, received.accepted_ms);
+    receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
+    if !is_next {
+        batch.effects.held.insert(key);
+        return Ok(());
+    }
+    show(batch, &conversation, message.id);
+    fill(batch, &conversation, key, post.sequence, shown_through)
+}
+
+/// Shows everything that a chain holds back, and reports what is missing before it.
+pub(crate) fn release(batch: &mut Batch<'_, '_>, key: ChainKey) -> Result<()> {
+    let Some(conversation) = messages::with_peer(batch.tx, key.sender.account)? else {
+        return Ok(());
+    };
+    let mut through = shown_through(batch, key)?;
+    let mut missing = 0u64;
+    for held in held_back(batch, key)? {
+        let sequence = held.sequence.get();
+        let first = through.saturating_add(1);
+        if sequence > first {
+            let last = sequence.saturating_sub(1);
+            missing = missing.saturating_add(sequence.saturating_sub(first));
+            report_gap(batch, key, first, last, held.stamp)?;
+        }
+        unhold(batch, &conversation, &held)?;
+        through = through.max(sequence);
+    }
+    save_shown_through(batch, key, through)?;
+    if missing > 0 {
+        batch.effects.repair = true;
+        batch.effects.events.push(Event::GapReported {
+            conversation: conversation.conversation_id,
+            sender: key.sender.account,
+            missing,
+        });
+    }
+    Ok(())
+}
+
+/// Chains that hold something back: after a restart.
+pub(crate) fn chains_holding(db: &rusqlite::Connection) -> Result<Vec<ChainKey>> {
+    use crate::store::columns::{bits, device};
+    let mut query = db.prepare(
+        "SELECT DISTINCT conversation, sender, device, chain FROM message WHERE state = 0",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok(ChainKey {
+            conversation: row.get(0)?,
+            sender: DeviceAddress {
+                account: account(row, 1)?,
+                device: device(row, 2)?,
+            },
+            chain: crate::content::ChainId(bits(row, 3)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A place in a chain is taken: the chain moves on, or a gap closes.
+fn fill(
+    batch: &mut Batch<'_, '_>,
+    conversation: &ConversationRow,
+    key: ChainKey,
+    sequence: Sequence,
+    shown_through: u64,
+) -> Result<()> {
+    if sequence.get() <= shown_through {
+        return close_gap(batch, conversation, key, sequence.get());
+    }
+    if sequence.get() > shown_through.saturating_add(1) {
+        return Ok(());
+    }
+    let mut through = sequence.get();
+    for held in held_back(batch, key)? {
+        if held.sequence.get() != through.saturating_add(1) {
+            break;
+        }
+        unhold(batch, conversation, &held)?;
+        through = held.sequence.get();
+    }
+    save_shown_through(batch, key, through)
+}
+
+fn show(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, message: MessageRef) {
+    let id = conversation.conversation_id;
+    batch.touched.insert((conversation.id, id));
+    batch.effects.events.push(Event::MessageAdded {
+        conversation: id,
+        message,
+    });
+}
+
+struct Held {
+    row: i64,
+    id: MessageRef,
+    sequence: Sequence,
+    stamp: i64,
+}
+
+fn held_back(batch: &Batch<'_, '_>, key: ChainKey) -> Result<Vec<Held>> {
+    let mut query = batch.tx.prepare_cached(
+        "SELECT id, sender, message_id, sequence, stamp FROM message
+         WHERE state = 0 AND conversation = ?1 AND sender = ?2 AND device = ?3 AND chain = ?4
+         ORDER BY sequence",
+    )?;
+    let rows = query.query_map(key.columns(), |row| {
+        let sequence = unsigned(row, 3)?;
+        Ok(Held {
+            row: row.get(0)?,
+            id: MessageRef {
+                sender: account(row, 1)?,
+                id: message_id(row, 2)?,
+            },
+            sequence: crate::store::columns::checked(3, || Sequence::new(sequence))?,
+            stamp: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn unhold(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, held: &Held) -> Result<()> {
+    batch
+        .tx
+        .prepare_cached("UPDATE message SET state = 1 WHERE id = ?1")?
+        .execute([held.row])?;
+    show(batch, conversation, held.id);
+    Ok(())
+}
+
+fn shown_through(batch: &Batch<'_, '_>, key: ChainKey) -> Result<u64> {
+    let mut query = batch.tx.prepare_cached(
+        "SELECT shown_through FROM sender_chain
+         WHERE conversation = ?1 AND sender = ?2 AND device = ?3 AND chain = ?4",
+    )?;
+    let through = query
+        .query_row(key.columns(), |row| unsigned(row, 0))
+        .optional()?;
+    Ok(through.unwrap_or(0))
+}
+
+fn save_shown_through(batch: &Batch<'_, '_>, key: ChainKey, through: u64) -> Result<()> {
+    let (conversation, sender, device, chain) = key.columns();
+    batch
+        .tx
+        .prepare_cached(
+            "INSERT INTO sender_chain (conversation, sender, device, chain, shown_through)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (conversation, sender, device, chain)
+             DO UPDATE SET shown_through = max(shown_through, excluded.shown_through)",
+        )?
+        .execute((conversation, sender, device, chain, signed(through)))?;
+    Ok(())
+}
+
+fn report_gap(
+    batch: &Batch<'_, '_>,
+    key: ChainKey,
+    first: u64,
+    last: u64,
+    stamp: i64,
+) -> Result<()> {
+    let (conversation, sender, device, chain) = key.columns();
+    batch.tx.execute(
+        "INSERT INTO gap (conversation, sender, device, chain, first, last, stamp)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (
+            conversation,
+            sender,
+            device,
+            chain,
+            signed(first),
+            signed(last),
+            stamp,
+        ),
+    )?;
+    Ok(())
+}
+
+/// A missing message came: the gap it lay in shrinks, splits or goes.
+fn close_gap(
+    batch: &mut Batch<'_, '_>,
+    conversation: &ConversationRow,
+    key: ChainKey,
+    sequence: u64,
+) -> Result<()> {
+    let (row, sender, device, chain) = key.columns();
+    let gap: Option<(i64, u64, u64, i64)> = batch
+        .tx
+        .prepare_cached(
+            "SELECT id, first, last, stamp FROM gap WHERE conversation = ?1 AND sender = ?2
+                 AND device = ?3 AND chain = ?4 AND ?5 BETWEEN first AND last",
+        )?
+        .query_row((row, sender, device, chain, signed(sequence)), |row| {
+            Ok((
+                row.get(0)?,
+                unsigned(row, 1)?,
+                unsigned(row, 2)?,
+                row.get(3)?,
+            ))
+        })
+        .optional()?;
+    let Some((gap, first, last, stamp)) = gap else {
+        return Ok(());
+    };
+    batch.tx.execute("DELETE FROM gap WHERE id = ?1", [gap])?;
+    if first < sequence {
+        report_gap(batch, key, first, sequence.saturating_sub(1), stamp)?;
+    }
+    if sequence < last {
+        report_gap(batch, key, sequence.saturating_add(1), last, stamp)?;
+    }
+    let more: bool = batch.tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM gap WHERE conversation = ?1 AND sender = ?2)",
+        (row, sender),
+        |row| row.get(0),
+    )?;
+    if !more {
+        batch.effects.events.push(Event::GapHealed {
+            conversation: conversation.conversation_id,
+            sender: key.sender.account,
+        });
+    }
+    Ok(())
+}
+
+impl ChainKey {
+    fn columns(&self) -> (i64, [u8; 16], u8, i64) {
+        (
+            self.conversation,
+            *self.sender.account.as_bytes(),
+            self.sender.device.get(),
+            self.chain.0.cast_signed(),
+        )
+    }
+}

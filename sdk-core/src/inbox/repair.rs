@@ -1,0 +1,212 @@
+//! Asking for what is missing, or did not decrypt.
+//!
+//! One device is asked at once for all that is wrong with it, then after waits that double. Only when a first
+//! request did not help is a fresh session made for the next one, and that at most once an hour for each
+//! device: whoever injects garbage cannot make us drain somebody's pre-keys.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hushpost_wire::{AccountId, DeviceAddress, MessageId};
+use rusqlite::{Connection, OptionalExtension as _};
+use tokio::time::Instant;
+
+use crate::Result;
+use crate::account::LocalDevice;
+use crate::client::Core;
+use crate::connection::Link;
+use crate::content::control::{MAX_ENVELOPES, MAX_RANGES};
+use crate::content::{Body, ChainId, ConversationId, ResendRequest, Sequence, SequenceRange};
+use crate::outbox::rows::{self as outbox, NewRow};
+use crate::outbox::sessions_needed::{self, Start};
+use crate::random::Randomness;
+use crate::store::Transaction;
+use crate::store::columns::{account, bits, checked, device, message_id, signed, unsigned};
+
+/// First and longest wait before the next request to one device.
+const WAIT: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(600));
+/// How often a fresh session may be made to heal one device's.
+const RESET_EVERY_MS: u64 = 3600 * 1000;
+
+/// What is wrong with one device's messages.
+#[derive(Default)]
+struct Wrong {
+    ranges: Vec<SequenceRange>,
+    envelopes: Vec<MessageId>,
+    asked: u32,
+}
+
+/// Asks until the link is closed.
+pub(crate) async fn run(core: Arc<Core>, link: Link) {
+    let mut waits: BTreeMap<DeviceAddress, (Instant, u32)> = BTreeMap::new();
+    loop {
+        match core.store.read(wrong).await {
+            Ok(wrong) => {
+                waits.retain(|device, _| wrong.contains_key(device));
+                for (device, wrong) in wrong {
+                    let due = waits
+                        .get(&device)
+                        .is_none_or(|(next, _)| *next <= Instant::now());
+                    if due && let Err(error) = ask(&core, &link, device, wrong).await {
+                        tracing::debug!(code = error.code(), "a repair did not go out");
+                    }
+                    if due {
+                        let times = waits.get(&device).map_or(0, |(_, times)| *times);
+                        let wait = WAIT.0.saturating_mul(1 << times.min(8)).min(WAIT.1);
+                        let next = Instant::now().checked_add(wait);
+                        let next = next.unwrap_or_else(Instant::now);
+                        waits.insert(device, (next, times.saturating_add(1)));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(code = error.code(), "repairs could not be read"),
+        }
+        let next = waits.values().map(|(next, _)| *next).min();
+        tokio::select! {
+            () = core.wake_repair.notified() => {}
+            () = async {
+                match next {
+                    Some(next) => tokio::time::sleep_until(next).await,
+                    None => core::future::pending().await,
+                }
+            } => {}
+            _ = link.closed() => return,
+        }
+    }
+}
+
+async fn ask(core: &Arc<Core>, link: &Link, to: DeviceAddress, wrong: Wrong) -> Result<()> {
+    let now_ms = core.clock.now_ms();
+    if wrong.asked > 0
+        && !wrong.envelopes.is_empty()
+        && core
+            .store
+            .write(move |tx| may_reset(tx, to, now_ms))
+            .await?
+    {
+        sessions_needed::fetch(core, link, to.account, Start::Anew(to.device)).await?;
+    }
+    let rng = core.rng.clone();
+    core.store
+        .write(move |tx| {
+            let local = LocalDevice::load(tx)?;
+            let body = Body::ResendRequest(ResendRequest {
+                conversation: ConversationId::between(local.account(), to.account),
+                ranges: wrong.ranges,
+                envelopes: wrong.envelopes,
+            });
+            request(tx, to, &body.encode()?, now_ms, &rng)
+        })
+        .await?;
+    core.wake_outbox.notify_one();
+    Ok(())
+}
+
+/// Puts a request into the outbox in place of an earlier one that still waits.
+fn request(
+    tx: &mut Transaction<'_>,
+    to: DeviceAddress,
+    body: &[u8],
+    now_ms: u64,
+    rng: &Randomness,
+) -> Result<()> {
+    let address = (to.account.as_bytes(), to.device.get());
+    for table in ["gap", "undecryptable"] {
+        let who = if table == "gap" { "sender" } else { "account" };
+        tx.execute(
+            &format!(
+                "UPDATE {table} SET asked = asked + 1 WHERE {who} = ?1 AND device = ?2 AND gone = 0"
+            ),
+            address,
+        )?;
+    }
+    outbox::insert(
+        tx,
+        NewRow {
+            recipient: to.account,
+            message: None,
+            only_device: Some(to.device),
+            replaces: &[],
+            body,
+        },
+        now_ms,
+        rng,
+    )?;
+    Ok(())
+}
+
+/// Whether a fresh session may be made now; if so, not again for an hour. A clock that was set back waits no
+/// longer than that either.
+fn may_reset(tx: &mut Transaction<'_>, device: DeviceAddress, now_ms: u64) -> Result<bool> {
+    let address = (device.account.as_bytes(), device.device.get());
+    let last: Option<u64> = tx
+        .query_row(
+            "SELECT reset_ms FROM repair WHERE account = ?1 AND device = ?2",
+            address,
+            |row| unsigned(row, 0),
+        )
+        .optional()?;
+    if last.is_some_and(|last| now_ms.abs_diff(last) < RESET_EVERY_MS) {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO repair (account, device, reset_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (account, device) DO UPDATE SET reset_ms = excluded.reset_ms",
+        (address.0, address.1, signed(now_ms)),
+    )?;
+    Ok(true)
+}
+
+/// All that is wrong, by device.
+fn wrong(db: &Connection) -> Result<BTreeMap<DeviceAddress, Wrong>> {
+    let mut wrong: BTreeMap<DeviceAddress, Wrong> = BTreeMap::new();
+    let address = |account: AccountId, device| DeviceAddress { account, device };
+    let mut query = db.prepare_cached(
+        "SELECT sender, device, chain, first, last, asked FROM gap
+         WHERE gone = 0 AND NOT EXISTS
+             (SELECT 1 FROM contact WHERE account = sender AND blocked = 1)
+         ORDER BY id",
+    )?;
+    let rows = query.query_map([], |row| {
+        let (first, last) = (unsigned(row, 3)?, unsigned(row, 4)?);
+        let range = SequenceRange {
+            device: device(row, 1)?,
+            chain: ChainId(bits(row, 2)?),
+            first: checked(3, || Sequence::new(first))?,
+            last: checked(4, || Sequence::new(last))?,
+        };
+        Ok((
+            address(account(row, 0)?, range.device),
+            range,
+            row.get::<_, u32>(5)?,
+        ))
+    })?;
+    for row in rows {
+        let (device, range, asked) = row?;
+        let wrong = wrong.entry(device).or_default();
+        wrong.asked = wrong.asked.max(asked);
+        if wrong.ranges.len() < MAX_RANGES {
+            wrong.ranges.push(range);
+        }
+    }
+    let mut query = db.prepare_cached(
+        "SELECT account, device, envelope_id, asked FROM undecryptable
+         WHERE gone = 0 AND NOT EXISTS
+             (SELECT 1 FROM contact c WHERE c.account = undecryptable.account AND c.blocked = 1)
+         ORDER BY id",
+    )?;
+    let rows = query.query_map([], |row| {
+        let device = address(account(row, 0)?, device(row, 1)?);
+        Ok((device, message_id(row, 2)?, row.get::<_, u32>(3)?))
+    })?;
+    for row in rows {
+        let (device, envelope, asked) = row?;
+        let wrong = wrong.entry(device).or_default();
+        wrong.asked = wrong.asked.max(asked);
+        if wrong.envelopes.len() < MAX_ENVELOPES {
+            wrong.envelopes.push(envelope);
+        }
+    }
+    Ok(wrong)
+}

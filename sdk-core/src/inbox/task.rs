@@ -1,0 +1,224 @@
+//! The loop that receives: batches into transactions, acknowledges, tells the app.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hushpost_wire::client_frame::Request;
+use hushpost_wire::server_frame::Body;
+use hushpost_wire::{
+    AccountId, Acknowledge, Deliveries, Delivery, DeviceAddress, DeviceId, Ephemeral, MessageId,
+};
+use tokio::time::Instant;
+
+use crate::Result;
+use crate::account::{LocalDevice, contacts};
+use crate::client::Core;
+use crate::connection::{Link, Push, Pushes};
+use crate::content;
+use crate::event::Event;
+use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
+use crate::inbox::open::{Opening, open};
+use crate::inbox::posts;
+
+/// Receives until the link is closed.
+pub(crate) async fn run(core: Arc<Core>, link: Link, mut pushes: Pushes) {
+    let mut held = Held::new(&core).await;
+    loop {
+        tokio::select! {
+            push = pushes.next() => {
+                let Some(push) = push else { return };
+                if let Err(error) = take(&core, &link, push, &mut held).await {
+                    // Nothing was acknowledged: on the next connection it comes again.
+                    tracing::warn!(code = error.code(), "received messages could not be stored");
+                    return;
+                }
+            }
+            key = held.due() => {
+                if let Err(error) = release(&core, key, &mut held).await {
+                    tracing::warn!(code = error.code(), "held messages could not be shown");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Chains that hold something back, and until when.
+struct Held(BTreeMap<ChainKey, Instant>);
+
+impl Held {
+    async fn new(core: &Core) -> Self {
+        let chains = core
+            .store
+            .read(posts::chains_holding)
+            .await
+            .unwrap_or_default();
+        let until = Self::until(core);
+        Self(chains.into_iter().map(|key| (key, until)).collect())
+    }
+
+    fn until(core: &Core) -> Instant {
+        let now = Instant::now();
+        now.checked_add(core.settings.hold_back).unwrap_or(now)
+    }
+
+    fn add(&mut self, core: &Core, keys: impl IntoIterator<Item = ChainKey>) {
+        let until = Self::until(core);
+        for key in keys {
+            self.0.entry(key).or_insert(until);
+        }
+    }
+
+    async fn due(&self) -> ChainKey {
+        match self.0.iter().min_by_key(|(_, until)| **until) {
+            Some((key, until)) => {
+                tokio::time::sleep_until(*until).await;
+                *key
+            }
+            None => core::future::pending().await,
+        }
+    }
+}
+
+async fn take(core: &Arc<Core>, link: &Link, push: Push, held: &mut Held) -> Result<()> {
+    match push {
+        Body::Deliveries(deliveries) => take_deliveries(core, link, deliveries, held).await,
+        Body::Ephemeral(ephemeral) => take_ephemeral(core, ephemeral).await,
+        Body::CaughtUp(_) => {
+            core.events.emit(Event::CaughtUp);
+            core.set_online();
+            Ok(())
+        }
+        Body::PreKeysLow(_) => {
+            core.wake_upkeep.notify_one();
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn take_deliveries(
+    core: &Arc<Core>,
+    link: &Link,
+    deliveries: Deliveries,
+    held: &mut Held,
+) -> Result<()> {
+    let mut deliveries = deliveries.deliveries;
+    while !deliveries.is_empty() {
+        let rest = deliveries.split_off(deliveries.len().min(BATCH));
+        let batch = core::mem::replace(&mut deliveries, rest);
+        let now_ms = core.clock.now_ms();
+        let rng = core.rng.clone();
+        let (through, effects) = core
+            .store
+            .write(move |tx| {
+                let mut state = Batch::new(tx, now_ms, rng)?;
+                let mut through = state.local.received_through;
+                for delivery in batch {
+                    if delivery.sequence <= state.local.received_through {
+                        continue;
+                    }
+                    through = through.max(delivery.sequence);
+                    if let Some(received) = check(delivery) {
+                        state.receive(&received)?;
+                    }
+                }
+                LocalDevice::save_position(state.tx, through)?;
+                Ok((through, state.finish()?))
+            })
+            .await?;
+        // Not waited for: the relay repeats what was not acknowledged, and repeats are known.
+        drop(link.start(Request::Acknowledge(Acknowledge {
+            through_sequence: through,
+        })));
+        follow(core, effects, held);
+    }
+    Ok(())
+}
+
+async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
+    let Some(from) = ephemeral
+        .sender
+        .as_ref()
+        .and_then(|sender| address(&sender.account, sender.device))
+    else {
+        return Ok(());
+    };
+    let now_ms = core.clock.now_ms();
+    let rng = core.rng.clone();
+    let events = core
+        .store
+        .write(move |tx| {
+            let contact = contacts::find(tx, from.account)?;
+            if contact.is_none_or(|contact| contact.blocked) {
+                return Ok(Vec::new());
+            }
+            let mut batch = Batch::new(tx, now_ms, rng)?;
+            let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
+            if let Opening::Said(plaintext) = opening
+                && let content::Body::Typing(typing) = plaintext.body
+                && typing.conversation
+                    == content::ConversationId::between(batch.local.account(), from.account)
+            {
+                batch.effects.events.push(Event::Typing {
+                    conversation: typing.conversation,
+                    account: from.account,
+                    activity: typing.activity,
+                });
+            }
+            Ok(batch.finish()?.events)
+        })
+        .await?;
+    core.events.emit_all(events);
+    Ok(())
+}
+
+async fn release(core: &Arc<Core>, key: ChainKey, held: &mut Held) -> Result<()> {
+    held.0.remove(&key);
+    let now_ms = core.clock.now_ms();
+    let rng = core.rng.clone();
+    let effects = core
+        .store
+        .write(move |tx| {
+            let mut batch = Batch::new(tx, now_ms, rng)?;
+            posts::release(&mut batch, key)?;
+            batch.finish()
+        })
+        .await?;
+    follow(core, effects, held);
+    Ok(())
+}
+
+/// After the commit: the app is told, and the tasks that have something to do.
+fn follow(core: &Arc<Core>, effects: Effects, held: &mut Held) {
+    held.add(core, effects.held);
+    core.events.emit_all(effects.events);
+    if effects.outbox {
+        core.wake_outbox.notify_one();
+    }
+    if effects.receipts {
+        core.wake_receipts.notify_one();
+    }
+    if effects.repair {
+        core.wake_repair.notify_one();
+    }
+}
+
+/// Checks a delivery's fields. What names nobody cannot be opened, or asked for again.
+fn check(delivery: Delivery) -> Option<Received> {
+    let sender = delivery.sender.as_ref()?;
+    Some(Received {
+        sequence: delivery.sequence,
+        envelope_id: MessageId::from_slice(&delivery.message_id).ok()?,
+        from: address(&sender.account, sender.device)?,
+        accepted_ms: delivery.accepted_ms,
+        ciphertext: delivery.ciphertext,
+    })
+}
+
+fn address(account: &[u8], device: u32) -> Option<DeviceAddress> {
+    Some(DeviceAddress {
+        account: AccountId::from_slice(account).ok()?,
+        device: DeviceId::new(device).ok()?,
+    })
+}

@@ -1,0 +1,101 @@
+//! Messages, as the app sees them.
+
+use hushpost_wire::{AccountId, DeviceId};
+
+use crate::clock::Stamp;
+use crate::content::{Content, ConversationId};
+use crate::event::MessageRef;
+
+/// A message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Which message.
+    pub id: MessageRef,
+    /// The device it was sent from.
+    pub device: DeviceId,
+    /// What it says.
+    pub content: Content,
+    /// How far it is.
+    pub state: MessageState,
+    /// When it was sent: by the sender's clock, unless that was far ahead of the relay's. Milliseconds since
+    /// the Unix epoch, as all times here.
+    pub sent_ms: u64,
+    /// When the relay accepted it, by the relay's clock.
+    pub accepted_ms: Option<u64>,
+    /// When the first of the recipient's devices had it, by that device's clock.
+    pub delivered_ms: Option<u64>,
+    /// When it was read.
+    pub read_ms: Option<u64>,
+    /// Its place in the history.
+    pub cursor: Cursor,
+}
+
+impl Message {
+    /// Whether it was sent from this account.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        !matches!(self.state, MessageState::Unread | MessageState::Seen)
+    }
+}
+
+/// How far a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageState {
+    /// Received, and not read on this device yet.
+    Unread,
+    /// Received and read.
+    Seen,
+    /// Own: stored here, not at the relay yet.
+    Queued,
+    /// Own: the relay has it durably. One tick.
+    Sent,
+    /// Own: the recipient's device has it durably. Two ticks.
+    Delivered,
+    /// Own: the recipient read it. Blue.
+    Read,
+    /// Own: given up. `Conversation::retry` tries again.
+    Failed(FailureReason),
+}
+
+/// Why a message was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// There is no such account, as far as the relay knows.
+    Unreachable,
+    /// The relay refuses it for good.
+    Refused,
+    /// The user cancelled it before it was sent.
+    Cancelled,
+}
+
+impl FailureReason {
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Unreachable => 1,
+            Self::Refused => 2,
+            Self::Cancelled => 3,
+        }
+    }
+
+    pub(crate) const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Unreachable,
+            3 => Self::Cancelled,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// A place in a conversation's history, for paging. The same message has the same one on all devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    pub(crate) stamp: Stamp,
+    pub(crate) sender: AccountId,
+    pub(crate) device: DeviceId,
+    pub(crate) sequence: u64,
+}

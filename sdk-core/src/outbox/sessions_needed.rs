@@ -1,0 +1,180 @@
+//! Sessions that are missing: bundles are fetched, checked against the signed device list, and started from.
+
+use std::sync::Arc;
+
+use hushpost_protocol::{
+    KemPreKeyBundle, KemPreKeyId, KemPublicKey, OneTimePreKeyBundle, OneTimePreKeyId, PreKeyBundle,
+    PublicKey, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+};
+use hushpost_wire::client_frame::Request;
+use hushpost_wire::server_frame::Body;
+use hushpost_wire::{
+    AccountId, DeviceAddress, DeviceId, FetchPreKeyBundles, GetDeviceList, PreKeyBundles,
+};
+
+use crate::account::contacts::{self, ContactDevice};
+use crate::account::sessions::Sessions;
+use crate::account::{LocalDevice, contacts::apply_list};
+use crate::client::Core;
+use crate::connection::{Link, RequestError};
+use crate::event::Event;
+use crate::random::Randomness;
+use crate::store::Transaction;
+use crate::{Error, Result};
+
+/// Which sessions are started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Those that are missing or cannot be used.
+    Missing,
+    /// This device's, whether there is one or not: the old one stays to read with.
+    Anew(DeviceId),
+}
+
+/// Fetches an account's bundles and starts what is needed.
+pub(crate) async fn fetch(
+    core: &Arc<Core>,
+    link: &Link,
+    account: AccountId,
+    start: Start,
+) -> Result<()> {
+    let device = match start {
+        Start::Anew(device) => Some(device),
+        Start::Missing => core.store.read(move |db| only_missing(db, account)).await?,
+    };
+    let request = Request::FetchPreKeyBundles(FetchPreKeyBundles {
+        account: account.as_bytes().to_vec().into(),
+        device: device.map_or(0, u32::from),
+        delivery_token: Vec::new().into(),
+    });
+    let Body::PreKeyBundles(answer) = link.request(request).await? else {
+        return Err(RequestError::Unexpected.into());
+    };
+    let mut rng = core.rng.clone();
+    let now_ms = core.clock.now_ms();
+    let events = core
+        .store
+        .write(move |tx| start_sessions(tx, account, &answer, start, now_ms, &mut rng))
+        .await?;
+    core.events.emit_all(events);
+    Ok(())
+}
+
+/// Fetches an account's device list.
+pub(crate) async fn refresh_list(core: &Arc<Core>, link: &Link, account: AccountId) -> Result<()> {
+    let request = Request::GetDeviceList(GetDeviceList {
+        account: account.as_bytes().to_vec().into(),
+        delivery_token: Vec::new().into(),
+    });
+    let Body::DeviceListFound(answer) = link.request(request).await? else {
+        return Err(RequestError::Unexpected.into());
+    };
+    let events = core
+        .store
+        .write(move |tx| {
+            let mut events = Vec::new();
+            let list = answer.device_list.unwrap_or_default();
+            apply_list(tx, account, &list, &mut events)?
+                .map_err(|_| Error::Untrusted("a device list"))?;
+            Ok(events)
+        })
+        .await?;
+    core.events.emit_all(events);
+    Ok(())
+}
+
+/// The one device without a usable session, if there is just one: then the others' one-time keys are spared.
+fn only_missing(db: &rusqlite::Connection, account: AccountId) -> Result<Option<DeviceId>> {
+    let Some(local) = LocalDevice::find(db)? else {
+        return Err(Error::NotRegistered);
+    };
+    let mut sessions = Sessions::new(local.address());
+    let mut missing = Vec::new();
+    for entry in contacts::devices(db, account)? {
+        let device = entry.device;
+        let session = sessions.get(db, DeviceAddress { account, device })?;
+        if session.remote_identity() != Some(&entry.identity_key) {
+            missing.push(device);
+        }
+    }
+    Ok(match missing.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    })
+}
+
+fn start_sessions(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    answer: &PreKeyBundles,
+    start: Start,
+    now_ms: u64,
+    rng: &mut Randomness,
+) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    let list = answer.device_list.clone().unwrap_or_default();
+    apply_list(tx, account, &list, &mut events)?.map_err(|_| Error::Untrusted("a device list"))?;
+    let local = LocalDevice::load(tx)?;
+    let mut sessions = Sessions::new(local.address());
+    let devices = contacts::devices(tx, account)?;
+    let now = Timestamp(now_ms);
+    for bundle in &answer.bundles {
+        // What is not on the signed list is not a device of that account.
+        let Some(entry) = devices
+            .iter()
+            .find(|entry| u32::from(entry.device) == bundle.device)
+        else {
+            continue;
+        };
+        let device = entry.device;
+        let address = DeviceAddress { account, device };
+        let session = sessions.get(tx, address)?;
+        let usable =
+            session.can_send(now) && session.remote_identity() == Some(&entry.identity_key);
+        if usable && start != Start::Anew(device) {
+            continue;
+        }
+        let bundle = read_bundle(entry, bundle)?;
+        session.initiate(local.party(), &bundle, now, rng)?;
+        sessions.moved(address);
+    }
+    sessions.save(tx)?;
+    Ok(events)
+}
+
+fn read_bundle(
+    entry: &ContactDevice,
+    bundle: &hushpost_wire::PreKeyBundle,
+) -> Result<PreKeyBundle> {
+    let missing = Error::Untrusted("a bundle without a signed pre-key");
+    let signed = bundle.signed_pre_key.as_ref().ok_or(missing)?;
+    let one_time = bundle.one_time_pre_key.as_ref();
+    let kem = bundle.kem_pre_key.as_ref();
+    Ok(PreKeyBundle {
+        registration_id: entry.registration_id,
+        device_id: hushpost_protocol::DeviceId::new(entry.device.into())?,
+        identity_key: entry.identity_key,
+        signed_pre_key: SignedPreKeyBundle {
+            id: SignedPreKeyId(signed.id),
+            key: PublicKey::from_bytes(&signed.public_key)?,
+            signature: signed.signature.to_vec(),
+        },
+        one_time_pre_key: one_time
+            .map(|key| {
+                Ok::<_, Error>(OneTimePreKeyBundle {
+                    id: OneTimePreKeyId(key.id),
+                    key: PublicKey::from_bytes(&key.public_key)?,
+                })
+            })
+            .transpose()?,
+        kem_pre_key: kem
+            .map(|key| {
+                Ok::<_, Error>(KemPreKeyBundle {
+                    id: KemPreKeyId(key.id),
+                    key: KemPublicKey::from_bytes(&key.public_key)?,
+                    signature: key.signature.to_vec(),
+                })
+            })
+            .transpose()?,
+    })
+}

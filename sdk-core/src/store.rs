@@ -1,0 +1,216 @@
+//! The store: one encrypted SQLite file that holds everything this device knows.
+//!
+//! ```text
+//!   rooms ──▶ Store::write(|tx| …) ── one at a time, in the order they asked ──▶ writer ──▶ file
+//!         └─▶ Store::read(|db| …)  ── beside it, on what was last committed ──▶ readers ─▶
+//! ```
+//!
+//! - SQLCipher with the app's raw key, a plain 32-byte header, the salt in a file beside it ([`key`]).
+//! - WAL with `synchronous=FULL`: what was committed is there after a power cut. With NORMAL the last
+//!   commits may vanish, and a ratchet that goes back uses keys twice.
+//! - One writer with BEGIN IMMEDIATE and a fair queue: nobody ever sees "database is locked" from this
+//!   process; another process that holds the lock is waited for, 5 s.
+//! - Ratchet state is read inside the transaction that changes it, so an app and its notification extension
+//!   may share the file.
+//! - A transaction that moved a ratchet says so ([`Transaction::ratchets_moved`]): see [`high_water`].
+//!
+//! Must never: hold a transaction while waiting for the network, or start empty where a database should be.
+
+pub(crate) mod columns;
+mod connection;
+pub(crate) mod durable;
+mod error;
+mod high_water;
+pub(crate) mod key;
+mod migrations;
+mod transaction;
+
+pub use error::StoreError;
+pub use key::{DATABASE_KEY_LEN, DatabaseKey};
+pub(crate) use transaction::Transaction;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use zeroize::Zeroizing;
+
+use crate::config::{FaultHook, FaultPoint, StoreThreads};
+use high_water::HighWater;
+
+/// Connections that read at once.
+const READERS: usize = 2;
+
+/// A shared handle to the open database.
+#[derive(Clone)]
+pub(crate) struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    key: Zeroizing<String>,
+    writer: Arc<Mutex<Option<Connection>>>,
+    readers: [Arc<Mutex<Option<Connection>>>; READERS],
+    next_reader: std::sync::atomic::AtomicUsize,
+    high_water: HighWater,
+    rolled_back: bool,
+    threads: StoreThreads,
+    fault_hook: Option<FaultHook>,
+}
+
+impl Store {
+    /// Opens the database, or makes it. Blocks.
+    pub(crate) fn open(
+        path: &Path,
+        key: &DatabaseKey,
+        threads: StoreThreads,
+        fault_hook: Option<FaultHook>,
+    ) -> Result<Self, StoreError> {
+        let exists = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        let high_water = HighWater::open(path)?;
+        let mark = high_water.read()?;
+        if !exists && mark > 0 {
+            // Starting empty would look like a loss of everything, and hide that the file is gone.
+            return Err(StoreError::Missing);
+        }
+        let key = key::unlock(path, exists, key)?;
+        let mut writer = connection::open(path, &key)?;
+        migrations::run(&mut writer)?;
+        let steps: Option<i64> = writer
+            .query_row("SELECT ratchet_steps FROM local_device", [], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let steps = steps
+            .and_then(|steps| u64::try_from(steps).ok())
+            .unwrap_or(0);
+        Ok(Self(Arc::new(Inner {
+            path: path.to_path_buf(),
+            key,
+            writer: Arc::new(Mutex::new(Some(writer))),
+            readers: [const { None }; READERS].map(|none| Arc::new(Mutex::new(none))),
+            next_reader: 0.into(),
+            high_water,
+            rolled_back: steps < mark,
+            threads,
+            fault_hook,
+        })))
+    }
+
+    /// Whether the database is an older copy of itself, as it was found at opening.
+    pub(crate) fn was_rolled_back(&self) -> bool {
+        self.0.rolled_back
+    }
+
+    /// Runs one transaction. It is committed if `work` succeeds, and on the disk when this returns; if it
+    /// fails, nothing of it is left. A caller that stops waiting loses the result, not the transaction.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, crate::Error> + Send + 'static,
+    ) -> Result<T, crate::Error> {
+        let inner = Arc::clone(&self.0);
+        let mut guard = Arc::clone(&self.0.writer).lock_owned().await;
+        self.run(move || inner.write(guard.as_mut().ok_or(StoreError::Closed)?, work))
+            .await
+    }
+
+    /// Reads what was last committed.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, crate::Error> + Send + 'static,
+    ) -> Result<T, crate::Error> {
+        let inner = Arc::clone(&self.0);
+        let mut guard = self.reader().await?;
+        self.run(move || {
+            if guard.is_none() {
+                *guard = Some(connection::open_reader(&inner.path, &inner.key)?);
+            }
+            let reader = guard.as_mut().ok_or(StoreError::Closed)?;
+            // Several queries of one reading see one state.
+            let view = reader.transaction().map_err(StoreError::from)?;
+            work(&view)
+        })
+        .await
+    }
+
+    /// Waits for what runs, then closes the file. Whoever comes later is told.
+    pub(crate) async fn close(&self) {
+        drop(self.0.writer.lock().await.take());
+        for reader in &self.0.readers {
+            drop(reader.lock().await.take());
+        }
+    }
+
+    async fn reader(&self) -> Result<OwnedMutexGuard<Option<Connection>>, crate::Error> {
+        if self
+            .0
+            .writer
+            .try_lock()
+            .is_ok_and(|writer| writer.is_none())
+        {
+            return Err(StoreError::Closed.into());
+        }
+        for reader in &self.0.readers {
+            if let Ok(guard) = Arc::clone(reader).try_lock_owned() {
+                return Ok(guard);
+            }
+        }
+        let turn = self
+            .0
+            .next_reader
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let [first, second] = &self.0.readers;
+        let reader = if turn.is_multiple_of(2) {
+            first
+        } else {
+            second
+        };
+        Ok(Arc::clone(reader).lock_owned().await)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, crate::Error> + Send + 'static,
+    ) -> Result<T, crate::Error> {
+        match self.0.threads {
+            StoreThreads::Background => tokio::task::spawn_blocking(work)
+                .await
+                .map_err(|_| StoreError::Interrupted)?,
+            StoreThreads::Inline => work(),
+        }
+    }
+}
+
+impl Inner {
+    fn write<T>(
+        &self,
+        connection: &mut Connection,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, crate::Error>,
+    ) -> Result<T, crate::Error> {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StoreError::from)?;
+        let mut transaction = Transaction::new(transaction);
+        let result = work(&mut transaction)?;
+        let steps = transaction.count_step()?;
+        self.at(FaultPoint::BeforeCommit);
+        transaction.commit()?;
+        self.at(FaultPoint::AfterCommit);
+        if let Some(steps) = steps
+            && let Err(error) = self.high_water.raise(steps)
+        {
+            // The commit stands. The next step raises the mark again.
+            tracing::warn!(kind = %error.kind(), "the high-water mark was not written");
+        }
+        Ok(result)
+    }
+
+    fn at(&self, point: FaultPoint) {
+        if let Some(hook) = &self.fault_hook {
+            hook.reached(point);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

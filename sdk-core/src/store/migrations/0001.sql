@@ -1,0 +1,219 @@
+-- The first schema. Numbered files are never changed once released: a later one alters what is here.
+-- Times are milliseconds since the Unix epoch. Accounts and message ids are their 16 bytes. What Rust calls an
+-- enum is a small integer here, listed beside the column.
+
+-- This device: one row. Everything here is secret or about this device alone, and never in a backup.
+CREATE TABLE local_device (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    account_key BLOB NOT NULL,              -- Ed25519 seed, 32 bytes
+    device INTEGER NOT NULL,
+    identity_key BLOB NOT NULL,             -- an encoded IdentityKeyPair
+    authentication_key BLOB NOT NULL,       -- Ed25519 seed, 32 bytes
+    registration_id INTEGER NOT NULL,
+    chain INTEGER NOT NULL,                 -- sequence chain of what this device sends
+    device_list BLOB NOT NULL,              -- as signed by the account key
+    device_list_signature BLOB NOT NULL,
+    device_list_version INTEGER NOT NULL,
+    registered INTEGER NOT NULL DEFAULT 0,  -- the relay of storage_epoch knows the list above
+    storage_epoch BLOB,                     -- of the relay we last spoke to, 16 bytes
+    received_through INTEGER NOT NULL DEFAULT 0, -- mailbox position, stored durably
+    clock_last INTEGER NOT NULL DEFAULT 0,
+    clock_offset INTEGER NOT NULL DEFAULT 0,
+    next_pre_key INTEGER NOT NULL DEFAULT 1, -- of every kind; numbers are never used again
+    ratchet_steps INTEGER NOT NULL DEFAULT 0, -- transactions that moved a ratchet; see the high-water mark
+    replay_guard BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE pre_key (
+    kind INTEGER NOT NULL,                  -- 1 one-time, 2 signed, 3 one-time KEM, 4 last-resort KEM
+    id INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    created_ms INTEGER NOT NULL,
+    retired_ms INTEGER,                     -- a newer one took its place
+    uploaded INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (kind, id)
+) STRICT;
+
+-- People: whoever we wrote to, or who wrote to us.
+CREATE TABLE contact (
+    account BLOB PRIMARY KEY,
+    device_list BLOB,                       -- the newest seen, as signed; NULL: none seen yet
+    device_list_signature BLOB,
+    device_list_version INTEGER NOT NULL DEFAULT 0,
+    account_key BLOB,                       -- Ed25519 public key of that list
+    name TEXT,                              -- given by the app's user
+    user_name TEXT,                         -- the name it was found by
+    verified INTEGER NOT NULL DEFAULT 0,    -- safety number compared
+    changed INTEGER NOT NULL DEFAULT 0,     -- devices changed since, not accepted yet
+    blocked INTEGER NOT NULL DEFAULT 0,
+    told_list_version INTEGER NOT NULL DEFAULT 0, -- of our own list, sent to them
+    list_wanted INTEGER NOT NULL DEFAULT 0  -- something they sent does not fit the list we have
+) STRICT;
+
+CREATE UNIQUE INDEX contact_user_name ON contact (user_name) WHERE user_name IS NOT NULL;
+
+CREATE INDEX contact_list_wanted ON contact (account) WHERE list_wanted = 1;
+
+CREATE TABLE contact_device (
+    account BLOB NOT NULL REFERENCES contact ON DELETE CASCADE,
+    device INTEGER NOT NULL,
+    identity_key BLOB NOT NULL,             -- 33 bytes
+    registration_id INTEGER NOT NULL,
+    PRIMARY KEY (account, device)
+) STRICT;
+
+CREATE TABLE session (
+    account BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    state BLOB NOT NULL,                    -- an encoded Session
+    PRIMARY KEY (account, device)
+) STRICT;
+
+CREATE TABLE conversation (
+    id INTEGER PRIMARY KEY,
+    conversation_id BLOB NOT NULL UNIQUE,
+    peer BLOB NOT NULL REFERENCES contact,
+    standing INTEGER NOT NULL,              -- 0 requested by a stranger, 1 accepted
+    activity INTEGER NOT NULL DEFAULT 0,    -- stamp of the last message, or when it was opened
+    last_message INTEGER,                   -- message.id
+    unread INTEGER NOT NULL DEFAULT 0,
+    next_sequence INTEGER NOT NULL DEFAULT 1, -- of this device
+    hidden INTEGER NOT NULL DEFAULT 0,      -- deleted here, until something comes
+    archived INTEGER NOT NULL DEFAULT 0,
+    muted_until_ms INTEGER NOT NULL DEFAULT 0,
+    pinned_ms INTEGER NOT NULL DEFAULT 0,   -- 0 not pinned
+    draft TEXT
+) STRICT;
+
+CREATE INDEX conversation_order ON conversation (archived, pinned_ms DESC, activity DESC, id) WHERE hidden = 0;
+CREATE UNIQUE INDEX conversation_peer ON conversation (peer);
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of arrival on this device
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    message_id BLOB NOT NULL,
+    sender BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,                 -- the effective one, which orders
+    content BLOB NOT NULL,                  -- an encoded Content; empty once deleted
+    state INTEGER NOT NULL,                 -- -1 deleted; received: 0 held back, 1 unread, 2 read; own: 10 queued, 11 sent,
+                                            -- 12 delivered, 13 read, 14 failed
+    failure INTEGER,                        -- why, of a failed one
+    created_ms INTEGER NOT NULL,            -- own: when it was sent here; received: when it came
+    accepted_ms INTEGER,                    -- by the relay's clock
+    delivered_ms INTEGER,
+    read_ms INTEGER,
+    UNIQUE (sender, message_id),
+    UNIQUE (conversation, sender, device, chain, sequence)
+) STRICT;
+
+CREATE INDEX message_order ON message (conversation, stamp, sender, device, sequence) WHERE state > 0;
+CREATE INDEX message_unread ON message (conversation, stamp) WHERE state = 1;
+CREATE INDEX message_held ON message (conversation, sender, device, chain) WHERE state = 0;
+
+-- Full-text index over message.id; keeps no copy of the text.
+CREATE VIRTUAL TABLE search USING fts5 (
+    text, content = '', contentless_delete = 1, prefix = '2 3',
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* M* Co'"
+);
+INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+
+-- How far a sending device's sequence has come here without a gap, in one conversation.
+CREATE TABLE sender_chain (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    sender BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    shown_through INTEGER NOT NULL,         -- all up to here is shown or known to be missing
+    PRIMARY KEY (conversation, sender, device, chain)
+) STRICT;
+
+-- Missing messages that were reported.
+CREATE TABLE gap (
+    id INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    sender BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,                 -- of the message that showed the gap
+    gone INTEGER NOT NULL DEFAULT 0,        -- the sender has them no more
+    asked INTEGER NOT NULL DEFAULT 0        -- how often it was asked for
+) STRICT;
+
+CREATE INDEX gap_of_chain ON gap (conversation, sender, device, chain, first);
+CREATE INDEX gap_to_ask ON gap (id) WHERE gone = 0;
+
+-- What is to be encrypted and sent, until it is delivered.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient BLOB NOT NULL,
+    message INTEGER REFERENCES message ON DELETE CASCADE, -- NULL: a receipt or request, which shows nowhere
+    only_device INTEGER,                    -- a re-send that one device asked for; NULL: all of them
+    replaces BLOB,                          -- envelope ids that did not decrypt there
+    body BLOB NOT NULL,                     -- an encoded Plaintext, to be encrypted (again)
+    envelope_id BLOB NOT NULL UNIQUE,
+    state INTEGER NOT NULL,                 -- 0 to be encrypted, 1 encrypted, 2 stored by the relay
+    attempts INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX outbox_waiting ON outbox (id) WHERE state < 2;
+CREATE INDEX outbox_recipient ON outbox (recipient, id);
+CREATE INDEX outbox_message ON outbox (message) WHERE message IS NOT NULL;
+CREATE INDEX outbox_control ON outbox (created_ms) WHERE message IS NULL;
+
+CREATE TABLE outbox_device (
+    outbox INTEGER NOT NULL REFERENCES outbox ON DELETE CASCADE,
+    device INTEGER NOT NULL,
+    registration_id INTEGER NOT NULL,
+    ciphertext BLOB NOT NULL,
+    PRIMARY KEY (outbox, device)
+) STRICT;
+
+-- Receipts to be sent, in batches.
+CREATE TABLE receipt_due (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    kind INTEGER NOT NULL,                  -- 1 delivered, 2 read
+    device INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (conversation, kind, device, chain, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Envelopes that did not decrypt, until the sender sent them again.
+CREATE TABLE undecryptable (
+    id INTEGER PRIMARY KEY,
+    account BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    envelope_id BLOB NOT NULL,
+    cause TEXT NOT NULL,
+    accepted_ms INTEGER NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 0,       -- how often it was asked for
+    gone INTEGER NOT NULL DEFAULT 0,        -- the sender knows nothing of it
+    UNIQUE (account, device, envelope_id)
+) STRICT;
+
+CREATE INDEX undecryptable_to_ask ON undecryptable (id) WHERE gone = 0;
+
+-- New sessions made to heal, so that nobody can make us drain a peer's pre-keys.
+CREATE TABLE repair (
+    account BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    reset_ms INTEGER NOT NULL,
+    PRIMARY KEY (account, device)
+) STRICT;
+
+-- Authentic messages that make no sense: kept to be looked at, never shown, never tried again.
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    account BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    envelope_id BLOB NOT NULL,
+    cause TEXT NOT NULL,
+    plaintext BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
