@@ -189,7 +189,7 @@ impl LocalDevice {
                 replaces: &[],
                 body: &body.encode()?,
             };
-            outbox::insert(tx, row, now_ms, rng)?;
+            outbox::insert(tx, &row, now_ms, rng)?;
         }
         Ok(())
     }

@@ -97,10 +97,10 @@ impl Sessions {
     pub(crate) fn restore(
         &mut self,
         remote: DeviceAddress,
-        snapshot: Zeroizing<Vec<u8>>,
+        snapshot: &Zeroizing<Vec<u8>>,
     ) -> Result<(), Error> {
         if let Some(loaded) = self.loaded.get_mut(&remote) {
-            loaded.session = Session::decode(&snapshot)?;
+            loaded.session = Session::decode(snapshot)?;
         }
         Ok(())
     }

@@ -129,10 +129,11 @@ async fn serve(core: &Arc<Core>, link: Link, pushes: Pushes) -> Outcome {
     let inbox = task::run(Arc::clone(core), link.clone(), pushes);
     tokio::select! {
         ending = link.closed() => ended(&ending),
-        () = inbox => match link.is_closed() {
-            true => ended(&link.closed().await),
+        () = inbox => if link.is_closed() {
+            ended(&link.closed().await)
+        } else {
             // The store failed: what was not acknowledged comes again.
-            false => Outcome::Again { after: Some(Duration::from_secs(1)) },
+            Outcome::Again { after: Some(Duration::from_secs(1)) }
         },
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use hushpost_wire::AccountId;
 
+use crate::Result;
 use crate::account::LocalDevice;
 use crate::client::{Core, engine};
-use crate::{Error, Result};
 
 /// What the relay's operator asks of new accounts.
 #[derive(Clone, Default)]
@@ -68,6 +68,6 @@ pub(crate) async fn register(core: &Arc<Core>, registration: Registration) -> Re
     if was_connected {
         engine::start(core);
     }
-    registered.map_err(Error::from)?;
+    registered?;
     Ok(account)
 }

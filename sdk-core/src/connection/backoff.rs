@@ -143,7 +143,7 @@ mod tests {
                 let floor = asked.unwrap_or_default().min(LONGEST_ASKED);
                 prop_assert!(wait >= floor);
                 prop_assert!(wait <= bound.max(floor));
-                bound = (bound * 2).min(LONGEST);
+                bound = bound.saturating_mul(2).min(LONGEST);
                 let lasted = Duration::from_millis(lasted.into());
                 backoff.lasted(lasted);
                 if lasted >= LASTED {

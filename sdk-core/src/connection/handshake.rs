@@ -296,6 +296,10 @@ fn prove(
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an answer is used up by reading it"
+)]
 fn authenticated(body: Body) -> Result<Authenticated, RequestError> {
     match body {
         Body::Authenticated(authenticated) => Ok(authenticated),

@@ -68,13 +68,13 @@ impl Link {
     ) -> (Self, Pushes) {
         let (commands, queue) = mpsc::unbounded_channel();
         let (ended, ending) = watch::channel(None);
-        let (pushed, pushes) = pushes::channel();
+        let (sender, pushes) = pushes::channel();
         let task = task::LinkTask {
             socket,
             activity,
             queue,
             pinger: commands.downgrade(),
-            pushed,
+            pushed: sender,
             budget: Budget::for_limits(limits),
             ping_every: task::ping_period(limits),
         };

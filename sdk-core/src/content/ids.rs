@@ -15,7 +15,7 @@ const CONVERSATIONS: Uuid = Uuid::from_u128(0x6f0b_4f5c_1c52_4b0e_9a51_5d0e_3c1d
 pub struct ConversationId([u8; 16]);
 
 impl ConversationId {
-    /// The conversation of two accounts: a UUIDv5 over their ids, sorted.
+    /// The conversation of two accounts: a UUID of version 5 over their ids, sorted.
     ///
     /// ```
     /// use hushpost::{AccountId, ConversationId};

@@ -63,8 +63,9 @@ impl Text {
     /// The same text in answer to a message. A quote over 512 bytes is cut.
     #[must_use]
     pub fn in_reply_to(mut self, mut reply: Reply) -> Self {
-        let end = reply.excerpt.floor_char_boundary(MAX_EXCERPT_LEN);
-        reply.excerpt.truncate(end);
+        while reply.excerpt.len() > MAX_EXCERPT_LEN {
+            reply.excerpt.pop();
+        }
         self.reply_to = Some(reply);
         self
     }

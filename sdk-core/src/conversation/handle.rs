@@ -483,7 +483,7 @@ fn queue(
         replaces: &[],
         body: &Body::Post(post).encode()?,
     };
-    outbox::insert(tx, row, now_ms, rng)
+    outbox::insert(tx, &row, now_ms, rng)
 }
 
 fn check_contact(tx: &Transaction<'_>, peer: AccountId) -> Result<()> {

@@ -30,6 +30,9 @@ pub enum Standing {
     Accepted,
 }
 
+/// What the list is sorted by: pinned, active, made.
+type Order = (i64, i64, i64);
+
 /// A conversation's entry in the list.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,7 +59,7 @@ pub struct ConversationSummary {
     pub pinned: bool,
     /// What was typed and not sent.
     pub draft: Option<String>,
-    order: (i64, i64, i64),
+    order: Order,
 }
 
 impl core::fmt::Debug for ConversationSummary {
@@ -157,7 +160,7 @@ struct Observer {
     core: Arc<Core>,
     events: Events,
     archived: bool,
-    known: Option<Vec<((i64, i64, i64), ConversationId)>>,
+    known: Option<Vec<(Order, ConversationId)>>,
     ready: VecDeque<ListChange>,
 }
 

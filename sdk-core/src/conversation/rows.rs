@@ -17,7 +17,6 @@ use crate::store::{StoreError, Transaction};
 pub(crate) mod state {
     pub(crate) const HELD: u8 = 0;
     pub(crate) const UNREAD: u8 = 1;
-    pub(crate) const SEEN: u8 = 2;
     pub(crate) const QUEUED: u8 = 10;
     pub(crate) const SENT: u8 = 11;
     pub(crate) const DELIVERED: u8 = 12;

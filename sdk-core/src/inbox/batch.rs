@@ -28,7 +28,6 @@ const MAX_QUARANTINED: i64 = 1000;
 
 /// One delivery, checked.
 pub(crate) struct Received {
-    pub(crate) sequence: u64,
     pub(crate) envelope_id: MessageId,
     pub(crate) from: DeviceAddress,
     pub(crate) accepted_ms: u64,

@@ -99,7 +99,7 @@ fn open_pre_key(
     }
     if !is_listed(batch, from, &received.identity_key)? {
         // Nobody vouches for this key: it is as if the message had not come.
-        batch.sessions.restore(from, before)?;
+        batch.sessions.restore(from, &before)?;
         contacts::want_list(batch.tx, from.account)?;
         batch.effects.outbox = true;
         return Ok(Opening::Undecryptable(

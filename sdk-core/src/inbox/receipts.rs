@@ -125,7 +125,7 @@ pub(crate) fn flush(tx: &mut Transaction<'_>, now_ms: u64, rng: &Randomness) -> 
             });
             outbox::insert(
                 tx,
-                NewRow {
+                &NewRow {
                     recipient: to.0,
                     message: None,
                     only_device: None,

@@ -123,7 +123,7 @@ fn request(
     }
     outbox::insert(
         tx,
-        NewRow {
+        &NewRow {
             recipient: to.account,
             message: None,
             only_device: Some(to.device),

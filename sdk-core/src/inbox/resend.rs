@@ -69,9 +69,9 @@ pub(crate) fn gone(batch: &mut Batch<'_, '_>, from: DeviceAddress, gone: &Gone) 
     if conversation.conversation_id != gone.conversation {
         return Ok(());
     }
-    let mut given_up = 0;
+    let mut given_up = 0usize;
     for range in &gone.ranges {
-        given_up += batch.tx.execute(
+        let marked = batch.tx.execute(
             "UPDATE gap SET gone = 1 WHERE gone = 0 AND conversation = ?1 AND sender = ?2
                  AND device = ?3 AND chain = ?4 AND first >= ?5 AND last <= ?6 AND ?7 = device",
             (
@@ -84,6 +84,7 @@ pub(crate) fn gone(batch: &mut Batch<'_, '_>, from: DeviceAddress, gone: &Gone) 
                 from.device.get(),
             ),
         )?;
+        given_up = given_up.saturating_add(marked);
     }
     for envelope in &gone.envelopes {
         batch.tx.execute(
@@ -139,7 +140,7 @@ fn repeat(
 ) -> Result<()> {
     outbox::insert(
         batch.tx,
-        NewRow {
+        &NewRow {
             recipient: from.account,
             message: row.message,
             only_device: Some(from.device),
@@ -237,7 +238,7 @@ fn insert(
 ) -> Result<()> {
     outbox::insert(
         batch.tx,
-        NewRow {
+        &NewRow {
             recipient: to.account,
             message,
             only_device: Some(to.device),

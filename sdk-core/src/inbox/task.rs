@@ -208,7 +208,6 @@ fn follow(core: &Arc<Core>, effects: Effects, held: &mut Held) {
 fn check(delivery: Delivery) -> Option<Received> {
     let sender = delivery.sender.as_ref()?;
     Some(Received {
-        sequence: delivery.sequence,
         envelope_id: MessageId::from_slice(&delivery.message_id).ok()?,
         from: address(&sender.account, sender.device)?,
         accepted_ms: delivery.accepted_ms,

@@ -11,11 +11,10 @@ use crate::store::columns::{account, device, message_id, signed};
 /// How long a receipt or request is kept for a re-send after the relay stored it.
 const CONTROL_KEPT_MS: u64 = 24 * 3600 * 1000;
 
-/// How far a row is.
+/// How far a row is, once it is past 0, to be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Progress {
-    ToEncrypt = 0,
     Encrypted = 1,
     /// The relay has it; their device has not said so yet.
     Stored = 2,
@@ -55,7 +54,7 @@ pub(crate) struct NewRow<'a> {
 /// Adds a row that is yet to be encrypted.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
-    row: NewRow<'_>,
+    row: &NewRow<'_>,
     now_ms: u64,
     rng: &Randomness,
 ) -> Result<i64, Error> {

@@ -141,7 +141,7 @@ fn cost(body: &Body, len: usize) -> usize {
             .problems
             .capacity()
             .saturating_mul(size_of::<RecipientProblem>())
-            .saturating_add(len.saturating_mul(2 * size_of::<u32>())),
+            .saturating_add(len.saturating_mul(size_of::<u64>())),
         _ => 0,
     };
     len.saturating_add(list).saturating_add(PER_FRAME)

@@ -18,8 +18,8 @@ pub struct Pushes(mpsc::UnboundedReceiver<Accounted>);
 pub(super) type Pushed = mpsc::UnboundedSender<Accounted>;
 
 pub(super) fn channel() -> (Pushed, Pushes) {
-    let (pushed, pushes) = mpsc::unbounded_channel();
-    (pushed, Pushes(pushes))
+    let (sender, pushes) = mpsc::unbounded_channel();
+    (sender, Pushes(pushes))
 }
 
 impl Pushes {

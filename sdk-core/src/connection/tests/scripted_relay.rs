@@ -72,6 +72,7 @@ pub(super) struct ScriptedRelay {
 impl ScriptedRelay {
     pub(super) async fn accept(stream: DuplexStream) -> Self {
         #[expect(clippy::result_large_err)]
+        #[expect(clippy::unnecessary_wraps, reason = "the library wants a result")]
         fn confirm(asked: &Asked, mut answer: Response) -> Result<Response, ErrorResponse> {
             assert_eq!(asked.uri().path(), "/v1/ws");
             let offered = asked.headers().get(SEC_WEBSOCKET_PROTOCOL);
