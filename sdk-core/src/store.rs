@@ -39,6 +39,9 @@ use zeroize::Zeroizing;
 use crate::config::{FaultHook, FaultPoint, StoreThreads};
 use high_water::HighWater;
 
+/// Where the count of steps begins: a mark of 0 means that there never was a database.
+const FIRST_STEP: u64 = 1;
+
 /// Connections that read at once.
 const READERS: usize = 2;
 
@@ -75,7 +78,10 @@ impl Store {
         }
         let key = key::unlock(path, exists, key)?;
         let mut writer = connection::open(path, &key)?;
-        migrations::run(&mut writer)?;
+        migrations::run(&mut writer, mark > 0)?;
+        if mark == 0 {
+            high_water.raise(FIRST_STEP)?;
+        }
         let steps: Option<i64> = writer
             .query_row("SELECT ratchet_steps FROM local_device", [], |row| {
                 row.get(0)
@@ -83,7 +89,7 @@ impl Store {
             .optional()?;
         let steps = steps
             .and_then(|steps| u64::try_from(steps).ok())
-            .unwrap_or(0);
+            .unwrap_or(FIRST_STEP);
         Ok(Self(Arc::new(Inner {
             path: path.to_path_buf(),
             key,

@@ -42,6 +42,8 @@ pub(crate) fn open_reader(path: &Path, key: &str) -> Result<Connection, StoreErr
 fn open_with(path: &Path, key: &str, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
+    // What is wrong is told to the app, by an error, and not to whoever reads its output.
+    connection.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     connection.pragma_update(None, "key", key)?;
     connection.pragma_update(None, "cipher_plaintext_header_size", 32)?;
     let version: String = connection

@@ -8,13 +8,18 @@ use crate::store::StoreError;
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 /// Brings the schema up to date, in one transaction, whoever of two processes comes first.
-pub(crate) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+///
+/// `used_before`: an empty file here is a damaged one.
+pub(crate) fn run(connection: &mut Connection, used_before: bool) -> Result<(), StoreError> {
     let newest = MIGRATIONS.len();
     if version(connection)? == newest {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let current = version(&transaction)?;
+    if current == 0 && used_before {
+        return Err(StoreError::Corrupted("the file is empty, though it was used before"));
+    }
     if current > newest {
         return Err(StoreError::Newer);
     }

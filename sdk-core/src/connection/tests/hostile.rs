@@ -61,7 +61,7 @@ async fn a_giant_in_pieces_or_only_announced_is_refused_too() {
 async fn what_is_not_websocket_ends_the_link() {
     let (link, _pushes, mut relay) = connected().await;
     // Reserved bits, reserved operation.
-    relay.socket.get_mut().write_all(&[0xff; 8]).await.unwrap();
+    relay.socket.get_mut().write_all(&[0xff; 64]).await.unwrap();
     assert_eq!(link.closed().await.error, Some(LinkError::WebSocket));
 }
 

@@ -178,9 +178,9 @@ async fn what_does_not_fit_into_a_frame_is_not_sent() {
     let giant = link.request(ask("x".repeat(MAX_FRAME_LEN))).await;
     assert_eq!(giant.err(), Some(RequestError::TooLarge));
     // The largest that does: the name's, the request's and the id's tags and lengths are beside it.
-    let largest = link.start(ask("x".repeat(MAX_FRAME_LEN - 19)));
+    let largest = link.start(ask("x".repeat(MAX_FRAME_LEN - 20)));
     let (id, request) = relay.next().await;
-    assert_eq!(name_of(&request).len(), MAX_FRAME_LEN - 19);
+    assert_eq!(name_of(&request).len(), MAX_FRAME_LEN - 20);
     relay.say(id, found(1)).await;
     assert_eq!(account_of(largest.await), 1);
 }

@@ -20,7 +20,7 @@ CREATE TABLE local_device (
     clock_last INTEGER NOT NULL DEFAULT 0,
     clock_offset INTEGER NOT NULL DEFAULT 0,
     next_pre_key INTEGER NOT NULL DEFAULT 1, -- of every kind; numbers are never used again
-    ratchet_steps INTEGER NOT NULL DEFAULT 0, -- transactions that moved a ratchet; see the high-water mark
+    ratchet_steps INTEGER NOT NULL DEFAULT 1, -- transactions that moved a ratchet; see the high-water mark
     replay_guard BLOB NOT NULL
 ) STRICT;
 
