@@ -6,7 +6,9 @@
 
 use core::pin::Pin;
 
-use futures_util::stream::{self, Stream};
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::stream::{self, Stream, StreamExt as _};
 use hushpost_wire::{AccountId, DeviceId, MessageId};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -145,16 +147,33 @@ pub enum Event {
 }
 
 /// Where events are said.
-pub(crate) struct EventBus(broadcast::Sender<Event>);
+pub(crate) struct EventBus {
+    sender: broadcast::Sender<Event>,
+    /// What happened before anybody could listen: for the first who does.
+    early: Mutex<Vec<Event>>,
+}
 
 impl EventBus {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(EVENT_BUFFER))
+        Self {
+            sender: broadcast::Sender::new(EVENT_BUFFER),
+            early: Mutex::new(Vec::new()),
+        }
     }
 
     pub(crate) fn emit(&self, event: Event) {
         // Nobody may be listening.
-        let _heard_by = self.0.send(event);
+        let _heard_by = self.sender.send(event);
+    }
+
+    /// Says something that happens while a client is being opened: the first listener is told.
+    pub(crate) fn emit_early(&self, event: Event) {
+        if self.sender.receiver_count() > 0 {
+            self.emit(event);
+        } else {
+            let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+            early.push(event);
+        }
     }
 
     pub(crate) fn emit_all(&self, events: impl IntoIterator<Item = Event>) {
@@ -164,21 +183,23 @@ impl EventBus {
     }
 
     pub(crate) fn subscribe(&self) -> Events {
-        Box::pin(stream::unfold(self.0.subscribe(), |mut receiver| async {
+        let early =
+            core::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner));
+        let rest = stream::unfold(self.sender.subscribe(), |mut receiver| async {
             let event = match receiver.recv().await {
                 Ok(event) => event,
                 Err(RecvError::Lagged(events)) => Event::Missed { events },
                 Err(RecvError::Closed) => return None,
             };
             Some((event, receiver))
-        }))
+        });
+        Box::pin(stream::iter(early).chain(rest))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::StreamExt as _;
 
     #[tokio::test]
     async fn a_slow_listener_is_told_what_it_missed() {

@@ -138,7 +138,7 @@ impl Core {
                 Ok(())
             })
             .await?;
-        self.events.emit(Event::SetUpAnew);
+        self.events.emit_early(Event::SetUpAnew);
         Ok(())
     }
 

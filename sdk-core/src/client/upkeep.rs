@@ -43,7 +43,7 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
 async fn count_and_refill(core: &Arc<Core>, link: &Link) -> Result<()> {
     let now_ms = core.clock.now_ms();
     core.store
-        .write(move |tx| outbox::forget_old_control(tx, now_ms))
+        .write(move |tx| outbox::forget_old(tx, now_ms))
         .await?;
     let count = Request::CountPreKeys(hushpost_wire::CountPreKeys {});
     let Body::PreKeyCounts(counts) = link.request(count).await? else {

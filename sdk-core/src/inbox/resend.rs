@@ -53,7 +53,8 @@ pub(crate) fn serve(
             &mut gone.ranges,
         )?;
     }
-    if !(gone.ranges.is_empty() && gone.envelopes.is_empty()) {
+    // A stranger learns nothing, not even that this device is on.
+    if conversation.accepted && !(gone.ranges.is_empty() && gone.envelopes.is_empty()) {
         gone.ranges.truncate(MAX_RANGES);
         insert(batch, from, None, &[], Body::Gone(gone))?;
     }

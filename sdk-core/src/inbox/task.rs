@@ -15,6 +15,7 @@ use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::connection::{Link, Push, Pushes};
 use crate::content;
+use crate::conversation::rows as messages;
 use crate::event::Event;
 use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
 use crate::inbox::open::{Opening, open};
@@ -157,8 +158,8 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
             let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
             if let Opening::Said(plaintext) = opening
                 && let content::Body::Typing(typing) = plaintext.body
-                && typing.conversation
-                    == content::ConversationId::between(batch.local.account(), from.account)
+                && messages::find(batch.tx, typing.conversation)?
+                    .is_some_and(|found| found.accepted && found.peer == from.account)
             {
                 batch.effects.events.push(Event::Typing {
                     conversation: typing.conversation,

@@ -246,7 +246,7 @@ async fn fetch_sessions(
         Next::Wait(at_least) => waits.hold(account, at_least, core),
         Next::GoOn | Next::Again => {}
     }
-    Ok(next != Next::Wait(None) && matches!(next, Next::GoOn))
+    Ok(next == Next::GoOn)
 }
 
 /// Sends rows without waiting for each answer, then stores all the answers.

@@ -10,6 +10,8 @@ use crate::store::columns::{account, device, message_id, signed};
 
 /// How long a receipt or request is kept for a re-send after the relay stored it.
 const CONTROL_KEPT_MS: u64 = 24 * 3600 * 1000;
+/// How long a message is kept for a re-send after the relay stored it: the relay keeps it 30 days.
+const MESSAGE_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// How far a row is, once it is past 0, to be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +198,12 @@ pub(crate) fn devices_changed(
         )?;
     }
     if !removed.is_empty() {
+        tx.execute(
+            "UPDATE outbox SET state = 0, envelope_id = randomblob(16)
+             WHERE recipient = ?1 AND state = 1 AND NOT EXISTS
+                 (SELECT 1 FROM outbox_device WHERE outbox = outbox.id)",
+            [recipient.as_bytes()],
+        )?;
         // Stored for devices that are all gone: nobody is left to confirm it.
         tx.execute(
             "DELETE FROM outbox WHERE recipient = ?1 AND state = 2 AND NOT EXISTS
@@ -252,11 +260,16 @@ pub(crate) fn delivered(
     Ok(())
 }
 
-/// Forgets receipts and requests that the relay has had for a day.
-pub(crate) fn forget_old_control(tx: &Transaction<'_>, now_ms: u64) -> Result<(), Error> {
+/// Forgets what nobody will ask for any more: receipts and requests that the relay has had for a day, and
+/// messages it has had for as long as it keeps any. (A stranger who accepts nothing confirms nothing.)
+pub(crate) fn forget_old(tx: &Transaction<'_>, now_ms: u64) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM outbox WHERE message IS NULL AND state = 2 AND created_ms < ?1",
         [signed(now_ms.saturating_sub(CONTROL_KEPT_MS))],
+    )?;
+    tx.execute(
+        "DELETE FROM outbox WHERE state = 2 AND created_ms < ?1",
+        [signed(now_ms.saturating_sub(MESSAGE_KEPT_MS))],
     )?;
     Ok(())
 }

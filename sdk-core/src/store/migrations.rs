@@ -18,7 +18,9 @@ pub(crate) fn run(connection: &mut Connection, used_before: bool) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let current = version(&transaction)?;
     if current == 0 && used_before {
-        return Err(StoreError::Corrupted("the file is empty, though it was used before"));
+        return Err(StoreError::Corrupted(
+            "the file is empty, though it was used before",
+        ));
     }
     if current > newest {
         return Err(StoreError::Newer);
