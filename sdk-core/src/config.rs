@@ -17,7 +17,7 @@ use crate::store::DatabaseKey;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = DatabaseKey::generate()?; // keep it in the Keychain or Keystore
-/// let relay = "ws://127.0.0.1:4810".parse::<RelayUrl>()?;
+/// let relay = "ws://localhost:4810".parse::<RelayUrl>()?;
 /// let config = Config::new("alice.db", key, relay);
 /// # Ok(())
 /// # }

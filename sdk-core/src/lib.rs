@@ -6,7 +6,7 @@
 //!
 //! # async fn example(bob: hushpost::AccountId) -> hushpost::Result<()> {
 //! let key = DatabaseKey::generate()?; // kept in the Keychain or Keystore
-//! let relay = "ws://127.0.0.1:4810".parse::<RelayUrl>().unwrap();
+//! let relay = "ws://localhost:4810".parse::<RelayUrl>().unwrap();
 //! let alice = Client::open(Config::new("alice.db", key, relay)).await?;
 //! alice.register(Registration::open()).await?;
 //! alice.connect();
