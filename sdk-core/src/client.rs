@@ -90,6 +90,7 @@ impl Client {
     pub async fn close(&self) {
         self.disconnect().await;
         self.0.store.close().await;
+        self.0.events.close();
     }
 
     /// Whether there is a connection.

@@ -147,32 +147,27 @@ pub enum Event {
 }
 
 /// Where events are said.
-pub(crate) struct EventBus {
-    sender: broadcast::Sender<Event>,
-    /// What happened before anybody could listen: for the first who does.
-    early: Mutex<Vec<Event>>,
+pub(crate) struct EventBus(Mutex<Bus>);
+
+struct Bus {
+    /// `None` once the client is closed.
+    sender: Option<broadcast::Sender<Event>>,
+    /// What happened while the client was opened, when nobody could listen yet: for the first who does.
+    at_opening: Vec<Event>,
 }
 
 impl EventBus {
     pub(crate) fn new() -> Self {
-        Self {
-            sender: broadcast::Sender::new(EVENT_BUFFER),
-            early: Mutex::new(Vec::new()),
-        }
+        Self(Mutex::new(Bus {
+            sender: Some(broadcast::Sender::new(EVENT_BUFFER)),
+            at_opening: Vec::new(),
+        }))
     }
 
     pub(crate) fn emit(&self, event: Event) {
-        // Nobody may be listening.
-        let _heard_by = self.sender.send(event);
-    }
-
-    /// Says something that happens while a client is being opened: the first listener is told.
-    pub(crate) fn emit_early(&self, event: Event) {
-        if self.sender.receiver_count() > 0 {
-            self.emit(event);
-        } else {
-            let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-            early.push(event);
+        if let Some(sender) = &self.bus().sender {
+            // Nobody may be listening.
+            let _heard_by = sender.send(event);
         }
     }
 
@@ -182,10 +177,17 @@ impl EventBus {
         }
     }
 
+    /// Keeps an event for the first listener.
+    pub(crate) fn keep(&self, event: Event) {
+        self.bus().at_opening.push(event);
+    }
+
     pub(crate) fn subscribe(&self) -> Events {
-        let early =
-            core::mem::take(&mut *self.early.lock().unwrap_or_else(PoisonError::into_inner));
-        let rest = stream::unfold(self.sender.subscribe(), |mut receiver| async {
+        let mut bus = self.bus();
+        let Some(sender) = &bus.sender else {
+            return Box::pin(stream::empty());
+        };
+        let live = stream::unfold(sender.subscribe(), |mut receiver| async {
             let event = match receiver.recv().await {
                 Ok(event) => event,
                 Err(RecvError::Lagged(events)) => Event::Missed { events },
@@ -193,7 +195,17 @@ impl EventBus {
             };
             Some((event, receiver))
         });
-        Box::pin(stream::iter(early).chain(rest))
+        let first = core::mem::take(&mut bus.at_opening);
+        Box::pin(stream::iter(first).chain(live))
+    }
+
+    /// Ends all streams, once they have given what was said before.
+    pub(crate) fn close(&self) {
+        self.bus().sender = None;
+    }
+
+    fn bus(&self) -> MutexGuard<'_, Bus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -85,3 +85,8 @@ pub use hushpost_wire::{AccountId, DeviceId, MessageId};
 pub use message::{Cursor, FailureReason, Message, MessageState};
 pub use random::{NoRandomness, Randomness};
 pub use store::{DATABASE_KEY_LEN, DatabaseKey, StoreError};
+
+/// The quick start of the project's page is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct ReadmeDoctests;

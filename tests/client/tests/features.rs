@@ -299,6 +299,7 @@ async fn a_name_that_moves_to_another_account_is_an_event() -> Result {
     );
     bob.client.set_user_name("").await?;
     let mallory = Person::registered("mallory", relay.address()).await?;
+    mallory.until_online().await?;
     mallory.client.set_user_name("bobby").await?;
     let mut events = alice.client.events();
     let found = alice.client.contacts().find_by_user_name("bobby").await?;
