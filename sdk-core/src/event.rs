@@ -5,8 +5,7 @@
 //! for it.
 
 use core::pin::Pin;
-
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
 use hushpost_wire::{AccountId, DeviceId, MessageId};
@@ -152,15 +151,15 @@ pub(crate) struct EventBus(Mutex<Bus>);
 struct Bus {
     /// `None` once the client is closed.
     sender: Option<broadcast::Sender<Event>>,
-    /// What happened while the client was opened, when nobody could listen yet: for the first who does.
-    at_opening: Vec<Event>,
+    /// What happened before anybody could listen: for the first who does.
+    early: Vec<Event>,
 }
 
 impl EventBus {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(Bus {
             sender: Some(broadcast::Sender::new(EVENT_BUFFER)),
-            at_opening: Vec::new(),
+            early: Vec::new(),
         }))
     }
 
@@ -177,9 +176,15 @@ impl EventBus {
         }
     }
 
-    /// Keeps an event for the first listener.
-    pub(crate) fn keep(&self, event: Event) {
-        self.bus().at_opening.push(event);
+    /// Says something that happens while a client is being opened: the first listener is told.
+    pub(crate) fn emit_early(&self, event: Event) {
+        let mut bus = self.bus();
+        match &bus.sender {
+            Some(sender) if sender.receiver_count() > 0 => {
+                let _heard_by = sender.send(event);
+            }
+            _ => bus.early.push(event),
+        }
     }
 
     pub(crate) fn subscribe(&self) -> Events {
@@ -195,8 +200,8 @@ impl EventBus {
             };
             Some((event, receiver))
         });
-        let first = core::mem::take(&mut bus.at_opening);
-        Box::pin(stream::iter(first).chain(live))
+        let early = core::mem::take(&mut bus.early);
+        Box::pin(stream::iter(early).chain(live))
     }
 
     /// Ends all streams, once they have given what was said before.
@@ -212,6 +217,23 @@ impl EventBus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_happened_early_is_told_once_and_closing_ends_the_streams() {
+        let bus = EventBus::new();
+        bus.emit_early(Event::SetUpAnew);
+        let first = bus.subscribe();
+        let second = bus.subscribe();
+        bus.emit(Event::CaughtUp);
+        bus.close();
+        bus.emit(Event::CaughtUp);
+        assert_eq!(
+            first.collect::<Vec<_>>().await,
+            [Event::SetUpAnew, Event::CaughtUp]
+        );
+        assert_eq!(second.collect::<Vec<_>>().await, [Event::CaughtUp]);
+        assert_eq!(bus.subscribe().count().await, 0);
+    }
 
     #[tokio::test]
     async fn a_slow_listener_is_told_what_it_missed() {
