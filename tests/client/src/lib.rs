@@ -18,10 +18,15 @@
 //! ```
 
 mod error;
+mod pair;
 mod person;
+pub mod script;
+mod verdict;
 
 pub use error::TestError;
+pub use pair::Pair;
 pub use person::{Person, PersonOptions, text};
+pub use verdict::{EventLog, KeyUse, Verdict};
 
 use std::time::Duration;
 
