@@ -107,7 +107,15 @@ impl Person {
     /// # Errors
     /// [`TestError`].
     pub async fn second_client(&self) -> Result<Client, TestError> {
-        open(self.folder.path(), self.relay, self.options).await
+        self.second_client_with(self.options).await
+    }
+
+    /// The same, set up another way.
+    ///
+    /// # Errors
+    /// [`TestError`].
+    pub async fn second_client_with(&self, options: PersonOptions) -> Result<Client, TestError> {
+        open(self.folder.path(), self.relay, options).await
     }
 
     /// Speaks to a relay at another address from the next [`reopen`](Self::reopen) on.
