@@ -108,6 +108,11 @@ impl Store {
         self.0.rolled_back
     }
 
+    /// How many ratchet steps there were, as the file beside the database knows.
+    pub(crate) fn mark(&self) -> Result<u64, StoreError> {
+        Ok(self.0.high_water.read()?)
+    }
+
     /// Runs one transaction. It is committed if `work` succeeds, and on the disk when this returns; if it
     /// fails, nothing of it is left. A caller that stops waiting loses the result, not the transaction.
     pub(crate) async fn write<T: Send + 'static>(

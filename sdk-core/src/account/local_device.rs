@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::clock::{HybridClock, Stamp};
 use crate::content::{Body, ChainId, ConversationId, ResendRequest, Sequence, SequenceRange};
+use crate::outbox::renumber;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::columns::{account, bits, checked, device, signed, unsigned};
@@ -152,6 +153,7 @@ impl LocalDevice {
              UPDATE conversation SET next_sequence = 1;
              DELETE FROM outbox_device; UPDATE outbox SET state = 0, envelope_id = randomblob(16);",
         )?;
+        renumber::move_to(tx, keys.chain)?;
         self.ask_for_what_was_lost(tx, now_ms, rng)
     }
 

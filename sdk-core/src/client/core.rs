@@ -16,6 +16,7 @@ use crate::connection::{Link, RelayUrl, Transport};
 use crate::content::{Activity, ConversationId};
 use crate::event::{Event, EventBus};
 use crate::random::Randomness;
+use crate::store::columns::signed;
 use crate::store::{Store, StoreError};
 use crate::{Error, Result};
 
@@ -121,6 +122,7 @@ impl Core {
     pub(crate) async fn set_up_anew(&self, relay_ms: u64) -> Result<()> {
         let now_ms = self.clock.now_ms();
         let mut rng = self.rng.clone();
+        let mark = self.store.mark()?;
         self.store
             .write(move |tx| {
                 let Some(local) = LocalDevice::find(tx)? else {
@@ -133,7 +135,11 @@ impl Core {
                     .saturating_add(1)
                     .max(seconds.unwrap_or_default());
                 local.set_up_anew(tx, version, now_ms, &mut rng)?;
-                // The number of steps in the lost part is not known: the mark is above it.
+                // The mark tells how many steps were lost: the next old copy is below it too.
+                tx.execute(
+                    "UPDATE local_device SET ratchet_steps = max(ratchet_steps, ?1)",
+                    [signed(mark)],
+                )?;
                 tx.ratchets_moved();
                 Ok(())
             })

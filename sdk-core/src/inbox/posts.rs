@@ -57,7 +57,9 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         if messages::row_of(batch.tx, message.id)?.is_none() {
             return batch.quarantine(received, "sequence_taken", &post.content);
         }
-        // Seen before: the sender may not know, so it is told again.
+        // Seen before: the sender may not know, so it is told again. A sender who was set up anew has given it
+        // another place.
+        fill(batch, &conversation, key, post.sequence, shown_through)?;
         return receipts::owe_delivered(batch, &conversation, key, post.sequence);
     }
     batch.clock.observe(post.stamp, received.accepted_ms);

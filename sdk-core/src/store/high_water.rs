@@ -7,7 +7,8 @@
 //!
 //! The mark is written after the commit and not synced: a crash can leave it behind the database, never
 //! ahead. It does not help where the whole folder is put back; there the relay's count of what this device
-//! acknowledged tells (see `client::engine`).
+//! acknowledged tells (see `client::engine`), unless the lost part only sent and received nothing, not even a
+//! receipt: that is not noticed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
