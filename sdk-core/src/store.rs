@@ -87,6 +87,7 @@ impl Store {
                 row.get(0)
             })
             .optional()?;
+        connection::check_pages(&writer)?;
         let steps = steps
             .and_then(|steps| u64::try_from(steps).ok())
             .unwrap_or(FIRST_STEP);
@@ -139,7 +140,10 @@ impl Store {
             let reader = guard.as_mut().ok_or(StoreError::Closed)?;
             // Several queries of one reading see one state.
             let view = reader.transaction().map_err(StoreError::from)?;
-            work(&view)
+            let read = work(&view);
+            // Whatever came of it: a damaged page may have passed for content.
+            connection::check_pages(&view)?;
+            read
         })
         .await
     }
@@ -202,7 +206,9 @@ impl Inner {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
         let mut transaction = Transaction::new(transaction);
-        let result = work(&mut transaction)?;
+        let result = work(&mut transaction);
+        connection::check_pages(&transaction)?;
+        let result = result?;
         let steps = transaction.count_step()?;
         self.at(FaultPoint::BeforeCommit);
         transaction.commit()?;

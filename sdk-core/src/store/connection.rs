@@ -59,3 +59,15 @@ fn open_with(path: &Path, key: &str, flags: OpenFlags) -> Result<Connection, Sto
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }
+
+/// Fails if any page that this connection ever read did not decrypt. `SQLCipher` gives such a page, and every
+/// one after it, as zeros, which may pass for content; that it happened it remembers for ever, and says when
+/// asked.
+pub(crate) fn check_pages(connection: &Connection) -> Result<(), StoreError> {
+    // Not cached: the answer is found when the statement is prepared.
+    let all_well: String = connection.query_row("PRAGMA cipher_status", [], |row| row.get(0))?;
+    if all_well == "1" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupted("a page does not decrypt"))
+}
