@@ -120,10 +120,23 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, crate::Error> + Send + 'static,
     ) -> Result<T, crate::Error> {
+        self.write_then(work, |done| done).await
+    }
+
+    /// The same; and once it is committed `then` runs, before the next transaction, even if nobody waits for it
+    /// any more: for what others have to be told. It must not block.
+    pub(crate) async fn write_then<T, U: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, crate::Error> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, crate::Error> {
         let inner = Arc::clone(&self.0);
         let mut guard = Arc::clone(&self.0.writer).lock_owned().await;
-        self.run(move || inner.write(guard.as_mut().ok_or(StoreError::Closed)?, work))
-            .await
+        self.run(move || {
+            let writer = guard.as_mut().ok_or(StoreError::Closed)?;
+            Ok(then(inner.write(writer, work)?))
+        })
+        .await
     }
 
     /// Reads what was last committed.

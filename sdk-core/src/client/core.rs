@@ -17,7 +17,7 @@ use crate::content::{Activity, ConversationId};
 use crate::event::{Event, EventBus};
 use crate::random::Randomness;
 use crate::store::columns::signed;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
 use crate::{Error, Result};
 
 /// Typing is shown at most this often.
@@ -119,33 +119,32 @@ impl Core {
 
     /// The database went back in time: before anything is encrypted, every key that may have been used since
     /// is replaced. List versions count seconds from here on, so that they rise above what was lost.
-    pub(crate) async fn set_up_anew(&self, relay_ms: u64) -> Result<()> {
+    pub(crate) async fn set_up_anew(self: &Arc<Self>, relay_ms: u64) -> Result<()> {
         let now_ms = self.clock.now_ms();
         let mut rng = self.rng.clone();
         let mark = self.store.mark()?;
-        self.store
-            .write(move |tx| {
-                let Some(local) = LocalDevice::find(tx)? else {
-                    return Ok(());
-                };
-                let now_ms = local.clock.corrected(now_ms).max(relay_ms);
-                let seconds = now_ms.checked_div(1000).and_then(|s| u32::try_from(s).ok());
-                let version = local
-                    .device_list_version
-                    .saturating_add(1)
-                    .max(seconds.unwrap_or_default());
-                local.set_up_anew(tx, version, now_ms, &mut rng)?;
-                // The mark tells how many steps were lost: the next old copy is below it too.
-                tx.execute(
-                    "UPDATE local_device SET ratchet_steps = max(ratchet_steps, ?1)",
-                    [signed(mark)],
-                )?;
-                tx.ratchets_moved();
-                Ok(())
-            })
-            .await?;
-        self.events.emit_early(Event::SetUpAnew);
-        Ok(())
+        let core = Arc::clone(self);
+        let work = move |tx: &mut Transaction<'_>| {
+            let Some(local) = LocalDevice::find(tx)? else {
+                return Ok(());
+            };
+            let now_ms = local.clock.corrected(now_ms).max(relay_ms);
+            let seconds = now_ms.checked_div(1000).and_then(|s| u32::try_from(s).ok());
+            let version = local
+                .device_list_version
+                .saturating_add(1)
+                .max(seconds.unwrap_or_default());
+            local.set_up_anew(tx, version, now_ms, &mut rng)?;
+            // The mark tells how many steps were lost: the next old copy is below it too.
+            tx.execute(
+                "UPDATE local_device SET ratchet_steps = max(ratchet_steps, ?1)",
+                [signed(mark)],
+            )?;
+            tx.ratchets_moved();
+            Ok(())
+        };
+        let then = move |()| core.events.emit_early(Event::SetUpAnew);
+        self.store.write_then(work, then).await
     }
 
     /// The link, while there is one.

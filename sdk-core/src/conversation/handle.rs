@@ -82,19 +82,23 @@ impl Conversation {
     pub async fn send(&self, text: Text) -> Result<MessageRef> {
         let content = Content::Text(text).encode();
         let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
-        let (message, events) = self
-            .core
+        let core = Arc::clone(&self.core);
+        self.core
             .store
-            .write(move |tx| {
-                let mut events = Vec::new();
-                let message = send(tx, id, &content, now_ms, &rng, &mut events)?;
-                Ok((message, events))
-            })
-            .await?;
-        self.core.events.emit_all(events);
-        self.core.wake_outbox.notify_one();
-        self.core.wake_receipts.notify_one();
-        Ok(message)
+            .write_then(
+                move |tx| {
+                    let mut events = Vec::new();
+                    let message = send(tx, id, &content, now_ms, &rng, &mut events)?;
+                    Ok((message, events))
+                },
+                move |(message, events)| {
+                    core.events.emit_all(events);
+                    core.wake_outbox.notify_one();
+                    core.wake_receipts.notify_one();
+                    message
+                },
+            )
+            .await
     }
 
     /// Tries a failed message again.
@@ -103,44 +107,52 @@ impl Conversation {
     /// [`Error::NotFound`] unless it is a failed message of this conversation.
     pub async fn retry(&self, message: MessageRef) -> Result<()> {
         let (now_ms, rng) = (self.core.clock.now_ms(), self.core.rng.clone());
-        self.change(move |tx, conversation| {
-            let row = failed_row(tx, conversation, message)?;
-            let local = LocalDevice::load(tx)?;
-            let found: Option<(i64, u64)> = tx
-                .query_row(
-                    "SELECT chain, sequence FROM message WHERE id = ?1",
+        self.change(
+            |core| core.wake_outbox.notify_one(),
+            move |tx, conversation| {
+                let row = failed_row(tx, conversation, message)?;
+                let local = LocalDevice::load(tx)?;
+                let found: Option<(i64, u64)> = tx
+                    .query_row(
+                        "SELECT chain, sequence FROM message WHERE id = ?1",
+                        [row],
+                        |row| Ok((row.get(0)?, unsigned(row, 1)?)),
+                    )
+                    .optional()?;
+                let (chain, sequence) = found.ok_or(Error::NotFound("message"))?;
+                let chain = crate::content::ChainId(chain.cast_unsigned());
+                tx.execute(
+                    "UPDATE message SET state = 10, failure = NULL WHERE id = ?1",
                     [row],
-                    |row| Ok((row.get(0)?, unsigned(row, 1)?)),
-                )
-                .optional()?;
-            let (chain, sequence) = found.ok_or(Error::NotFound("message"))?;
-            let chain = crate::content::ChainId(chain.cast_unsigned());
-            tx.execute(
-                "UPDATE message SET state = 10, failure = NULL WHERE id = ?1",
-                [row],
-            )?;
-            let own =
-                messages::own_in_range(tx, conversation.id, &local, chain, sequence, sequence, 1)?;
-            for own in own {
-                let post = Post {
-                    conversation: conversation.conversation_id,
-                    message_id: own.id,
-                    stamp: own.stamp,
+                )?;
+                let own = messages::own_in_range(
+                    tx,
+                    conversation.id,
+                    &local,
                     chain,
-                    sequence: own.sequence,
-                    heads: Vec::new(),
-                    content: own.content,
-                };
-                queue(tx, conversation.peer, own.row, post, now_ms, &rng)?;
-            }
-            Ok(vec![Event::MessageChanged {
-                conversation: conversation.conversation_id,
-                message,
-            }])
-        })
-        .await?;
-        self.core.wake_outbox.notify_one();
-        Ok(())
+                    sequence,
+                    sequence,
+                    1,
+                )?;
+                for own in own {
+                    let post = Post {
+                        conversation: conversation.conversation_id,
+                        message_id: own.id,
+                        stamp: own.stamp,
+                        chain,
+                        sequence: own.sequence,
+                        heads: Vec::new(),
+                        content: own.content,
+                    };
+                    queue(tx, conversation.peer, own.row, post, now_ms, &rng)?;
+                }
+                Ok(vec![Event::MessageChanged {
+                    conversation: conversation.conversation_id,
+                    message,
+                }])
+            },
+        )
+        .await
     }
 
     /// Takes a message back that has not left yet.
@@ -148,22 +160,25 @@ impl Conversation {
     /// # Errors
     /// [`Error::NotFound`] if it is not one, or the relay has it already.
     pub async fn cancel(&self, message: MessageRef) -> Result<()> {
-        self.change(move |tx, conversation| {
-            let row = messages::row_of(tx, message)?.ok_or(Error::NotFound("message"))?;
-            let moved = tx.execute(
-                "UPDATE message SET state = 14, failure = ?3
+        self.change(
+            |_| {},
+            move |tx, conversation| {
+                let row = messages::row_of(tx, message)?.ok_or(Error::NotFound("message"))?;
+                let moved = tx.execute(
+                    "UPDATE message SET state = 14, failure = ?3
                  WHERE id = ?1 AND conversation = ?2 AND state = 10",
-                (row, conversation.id, FailureReason::Cancelled.number()),
-            )?;
-            if moved == 0 {
-                return Err(Error::NotFound("message that waits"));
-            }
-            tx.execute("DELETE FROM outbox WHERE message = ?1", [row])?;
-            Ok(vec![Event::MessageChanged {
-                conversation: conversation.conversation_id,
-                message,
-            }])
-        })
+                    (row, conversation.id, FailureReason::Cancelled.number()),
+                )?;
+                if moved == 0 {
+                    return Err(Error::NotFound("message that waits"));
+                }
+                tx.execute("DELETE FROM outbox WHERE message = ?1", [row])?;
+                Ok(vec![Event::MessageChanged {
+                    conversation: conversation.conversation_id,
+                    message,
+                }])
+            },
+        )
         .await
     }
 
@@ -175,27 +190,28 @@ impl Conversation {
     pub async fn mark_read(&self, through: Cursor) -> Result<()> {
         let receipts_on = self.core.settings.read_receipts;
         let now_ms = self.core.corrected_now().await?;
-        self.change(move |tx, conversation| {
-            let stamp = signed(through.stamp.to_bits());
-            if receipts_on && conversation.accepted {
-                receipts::owe_read(tx, conversation.id, stamp)?;
-            }
-            let read = tx.execute(
-                "UPDATE message SET state = 2, read_ms = ?3
+        self.change(
+            |core| core.wake_receipts.notify_one(),
+            move |tx, conversation| {
+                let stamp = signed(through.stamp.to_bits());
+                if receipts_on && conversation.accepted {
+                    receipts::owe_read(tx, conversation.id, stamp)?;
+                }
+                let read = tx.execute(
+                    "UPDATE message SET state = 2, read_ms = ?3
                  WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
-                (conversation.id, stamp, signed(now_ms)),
-            )?;
-            if read == 0 {
-                return Ok(Vec::new());
-            }
-            messages::refresh(tx, conversation.id)?;
-            Ok(vec![Event::ConversationChanged {
-                conversation: conversation.conversation_id,
-            }])
-        })
-        .await?;
-        self.core.wake_receipts.notify_one();
-        Ok(())
+                    (conversation.id, stamp, signed(now_ms)),
+                )?;
+                if read == 0 {
+                    return Ok(Vec::new());
+                }
+                messages::refresh(tx, conversation.id)?;
+                Ok(vec![Event::ConversationChanged {
+                    conversation: conversation.conversation_id,
+                }])
+            },
+        )
+        .await
     }
 
     /// Tells the other that the user is typing, or stopped. Not stored, not repeated, and only while both
@@ -234,10 +250,11 @@ impl Conversation {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn accept(&self) -> Result<()> {
-        self.change(|tx, conversation| accept(tx, conversation))
-            .await?;
-        self.core.wake_receipts.notify_one();
-        Ok(())
+        self.change(
+            |core| core.wake_receipts.notify_one(),
+            |tx, conversation| accept(tx, conversation),
+        )
+        .await
     }
 
     /// Deletes the conversation and its history on this device. Who writes again opens it again, as a request.
@@ -245,7 +262,7 @@ impl Conversation {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn delete(&self) -> Result<()> {
-        self.change(|tx, conversation| {
+        self.change(|_| {}, |tx, conversation| {
             tx.execute(
                 "DELETE FROM search WHERE rowid IN (SELECT id FROM message WHERE conversation = ?1)",
                 [conversation.id],
@@ -352,35 +369,43 @@ impl Conversation {
         column: &'static str,
         value: impl rusqlite::ToSql + core::marker::Send + 'static,
     ) -> Result<()> {
-        self.change(move |tx, conversation| {
-            tx.execute(
-                &format!("UPDATE conversation SET {column} = ?2 WHERE id = ?1"),
-                (conversation.id, value),
-            )?;
-            Ok(vec![Event::ConversationChanged {
-                conversation: conversation.conversation_id,
-            }])
-        })
+        self.change(
+            |_| {},
+            move |tx, conversation| {
+                tx.execute(
+                    &format!("UPDATE conversation SET {column} = ?2 WHERE id = ?1"),
+                    (conversation.id, value),
+                )?;
+                Ok(vec![Event::ConversationChanged {
+                    conversation: conversation.conversation_id,
+                }])
+            },
+        )
         .await
     }
 
     async fn change(
         &self,
+        wake: impl FnOnce(&Core) + core::marker::Send + 'static,
         work: impl FnOnce(&mut Transaction<'_>, &ConversationRow) -> Result<Vec<Event>>
         + core::marker::Send
         + 'static,
     ) -> Result<()> {
         let id = self.id;
-        let events = self
-            .core
+        let core = Arc::clone(&self.core);
+        self.core
             .store
-            .write(move |tx| {
-                let row = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
-                work(tx, &row)
-            })
-            .await?;
-        self.core.events.emit_all(events);
-        Ok(())
+            .write_then(
+                move |tx| {
+                    let row = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
+                    work(tx, &row)
+                },
+                move |events| {
+                    core.events.emit_all(events);
+                    wake(&core);
+                },
+            )
+            .await
     }
 }
 

@@ -213,9 +213,17 @@ pub(crate) async fn run(core: Arc<Core>) {
     loop {
         let now_ms = core.corrected_now().await.unwrap_or_default();
         let rng = core.rng.clone();
-        match core.store.write(move |tx| flush(tx, now_ms, &rng)).await {
-            Ok(true) => core.wake_outbox.notify_one(),
-            Ok(false) => {}
+        let told = Arc::clone(&core);
+        let then = move |any: bool| {
+            if any {
+                told.wake_outbox.notify_one();
+            }
+        };
+        let flushed = core
+            .store
+            .write_then(move |tx| flush(tx, now_ms, &rng), then);
+        match flushed.await {
+            Ok(()) => {}
             Err(error) => tracing::warn!(code = error.code(), "receipts could not be queued"),
         }
         core.wake_receipts.notified().await;

@@ -1,6 +1,6 @@
 //! The loop that receives: batches into transactions, acknowledges, tells the app.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hushpost_wire::client_frame::Request;
@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
 use crate::inbox::open::{Opening, open};
 use crate::inbox::posts;
+use crate::store::Transaction;
 
 /// Receives until the link is closed.
 pub(crate) async fn run(core: Arc<Core>, link: Link, mut pushes: Pushes) {
@@ -110,29 +111,29 @@ async fn take_deliveries(
         let batch = core::mem::replace(&mut deliveries, rest);
         let now_ms = core.clock.now_ms();
         let rng = core.rng.clone();
-        let (through, effects) = core
-            .store
-            .write(move |tx| {
-                let mut state = Batch::new(tx, now_ms, rng)?;
-                let mut through = state.local.received_through;
-                for delivery in batch {
-                    if delivery.sequence <= state.local.received_through {
-                        continue;
-                    }
-                    through = through.max(delivery.sequence);
-                    if let Some(received) = check(delivery) {
-                        state.receive(&received)?;
-                    }
+        let told = Arc::clone(core);
+        let work = move |tx: &mut Transaction<'_>| {
+            let mut state = Batch::new(tx, now_ms, rng)?;
+            let mut through = state.local.received_through;
+            for delivery in batch {
+                if delivery.sequence <= state.local.received_through {
+                    continue;
                 }
-                LocalDevice::save_position(state.tx, through)?;
-                Ok((through, state.finish()?))
-            })
-            .await?;
+                through = through.max(delivery.sequence);
+                if let Some(received) = check(delivery) {
+                    state.receive(&received)?;
+                }
+            }
+            LocalDevice::save_position(state.tx, through)?;
+            Ok((through, state.finish()?))
+        };
+        let then = move |(through, effects)| (through, tell(&told, effects));
+        let (through, new) = core.store.write_then(work, then).await?;
         // Not waited for: the relay repeats what was not acknowledged, and repeats are known.
         drop(link.start(Request::Acknowledge(Acknowledge {
             through_sequence: through,
         })));
-        follow(core, effects, held);
+        held.add(core, new);
     }
     Ok(())
 }
@@ -147,52 +148,50 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
     };
     let now_ms = core.clock.now_ms();
     let rng = core.rng.clone();
-    let events = core
-        .store
-        .write(move |tx| {
-            let contact = contacts::find(tx, from.account)?;
-            if contact.is_none_or(|contact| contact.blocked) {
-                return Ok(Vec::new());
-            }
-            let mut batch = Batch::new(tx, now_ms, rng)?;
-            let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
-            if let Opening::Said(plaintext) = opening
-                && let content::Body::Typing(typing) = plaintext.body
-                && messages::find(batch.tx, typing.conversation)?
-                    .is_some_and(|found| found.accepted && found.peer == from.account)
-            {
-                batch.effects.events.push(Event::Typing {
-                    conversation: typing.conversation,
-                    account: from.account,
-                    activity: typing.activity,
-                });
-            }
-            Ok(batch.finish()?.events)
-        })
-        .await?;
-    core.events.emit_all(events);
-    Ok(())
+    let told = Arc::clone(core);
+    let work = move |tx: &mut Transaction<'_>| {
+        let contact = contacts::find(tx, from.account)?;
+        if contact.is_none_or(|contact| contact.blocked) {
+            return Ok(Vec::new());
+        }
+        let mut batch = Batch::new(tx, now_ms, rng)?;
+        let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
+        if let Opening::Said(plaintext) = opening
+            && let content::Body::Typing(typing) = plaintext.body
+            && messages::find(batch.tx, typing.conversation)?
+                .is_some_and(|found| found.accepted && found.peer == from.account)
+        {
+            batch.effects.events.push(Event::Typing {
+                conversation: typing.conversation,
+                account: from.account,
+                activity: typing.activity,
+            });
+        }
+        Ok(batch.finish()?.events)
+    };
+    let then = move |events: Vec<_>| told.events.emit_all(events);
+    core.store.write_then(work, then).await
 }
 
 async fn release(core: &Arc<Core>, key: ChainKey, held: &mut Held) -> Result<()> {
     held.0.remove(&key);
     let now_ms = core.clock.now_ms();
     let rng = core.rng.clone();
-    let effects = core
-        .store
-        .write(move |tx| {
-            let mut batch = Batch::new(tx, now_ms, rng)?;
-            posts::release(&mut batch, key)?;
-            batch.finish()
-        })
-        .await?;
-    follow(core, effects, held);
+    let told = Arc::clone(core);
+    let work = move |tx: &mut Transaction<'_>| {
+        let mut batch = Batch::new(tx, now_ms, rng)?;
+        posts::release(&mut batch, key)?;
+        batch.finish()
+    };
+    let then = move |effects| tell(&told, effects);
+    let new = core.store.write_then(work, then).await?;
+    held.add(core, new);
     Ok(())
 }
 
-/// After the commit: the app is told, and the tasks that have something to do.
-fn follow(core: &Arc<Core>, effects: Effects, held: &mut Held) {
-    held.add(core, effects.held);
+/// After the commit, whatever became of the link: the app is told, and the tasks that have something to do. Gives
+/// the chains that hold something back.
+fn tell(core: &Core, effects: Effects) -> BTreeSet<ChainKey> {
     core.events.emit_all(effects.events);
     if effects.outbox {
         core.wake_outbox.notify_one();
@@ -203,6 +202,7 @@ fn follow(core: &Arc<Core>, effects: Effects, held: &mut Held) {
     if effects.repair {
         core.wake_repair.notify_one();
     }
+    effects.held
 }
 
 /// Checks a delivery's fields. What names nobody cannot be opened, or asked for again.

@@ -25,6 +25,7 @@ use crate::outbox::answer::{self, Next};
 use crate::outbox::encrypt::{Encryption, encrypt};
 use crate::outbox::rows::{self, DeviceCiphertext, OutboxRow};
 use crate::outbox::sessions_needed::{self, Start};
+use crate::store::Transaction;
 
 /// Rows on the wire at once.
 const WINDOW: usize = 32;
@@ -233,15 +234,17 @@ async fn fetch_sessions(
         return Ok(false);
     }
     tracing::debug!(code = error.code(), "no sessions yet");
-    let (next, events) = core
-        .store
-        .write(move |tx| {
-            let mut events = Vec::new();
-            let next = answer::no_sessions(tx, &row, &error, &mut events)?;
-            Ok((next, events))
-        })
-        .await?;
-    core.events.emit_all(events);
+    let told = Arc::clone(core);
+    let work = move |tx: &mut Transaction<'_>| {
+        let mut events = Vec::new();
+        let next = answer::no_sessions(tx, &row, &error, &mut events)?;
+        Ok((next, events))
+    };
+    let then = move |(next, events): (_, Vec<_>)| {
+        told.events.emit_all(events);
+        next
+    };
+    let next = core.store.write_then(work, then).await?;
     match next {
         Next::Wait(at_least) => waits.hold(account, at_least, core),
         Next::GoOn | Next::Again => {}
@@ -286,12 +289,13 @@ async fn send_rows(
     if answered.is_empty() {
         return Ok(false);
     }
-    let rng = core.rng.clone();
-    let (outcomes, events) = core
-        .store
-        .write(move |tx| apply_answers(tx, answered, &rng))
-        .await?;
-    core.events.emit_all(events);
+    let (rng, told) = (core.rng.clone(), Arc::clone(core));
+    let work = move |tx: &mut Transaction<'_>| apply_answers(tx, answered, &rng);
+    let then = move |(outcomes, events): (Outcomes, Vec<_>)| {
+        told.events.emit_all(events);
+        outcomes
+    };
+    let outcomes = core.store.write_then(work, then).await?;
     let mut went_on = false;
     for (account, next) in outcomes {
         match next {
@@ -309,7 +313,7 @@ async fn send_rows(
 type Outcomes = Vec<(AccountId, Next)>;
 
 fn apply_answers(
-    tx: &mut crate::store::Transaction<'_>,
+    tx: &mut Transaction<'_>,
     answered: Vec<(OutboxRow, Result<Sent, RequestError>)>,
     rng: &crate::random::Randomness,
 ) -> Result<(Outcomes, Vec<crate::Event>)> {

@@ -52,12 +52,13 @@ pub(crate) async fn fetch(
     };
     let mut rng = core.rng.clone();
     let now_ms = core.clock.now_ms();
-    let events = core
-        .store
-        .write(move |tx| start_sessions(tx, account, &answer, start, now_ms, &mut rng))
-        .await?;
-    core.events.emit_all(events);
-    Ok(())
+    let told = Arc::clone(core);
+    core.store
+        .write_then(
+            move |tx| start_sessions(tx, account, &answer, start, now_ms, &mut rng),
+            move |events| told.events.emit_all(events),
+        )
+        .await
 }
 
 /// Fetches an account's device list.
@@ -69,18 +70,19 @@ pub(crate) async fn refresh_list(core: &Arc<Core>, link: &Link, account: Account
     let Body::DeviceListFound(answer) = link.request(request).await? else {
         return Err(RequestError::Unexpected.into());
     };
-    let events = core
-        .store
-        .write(move |tx| {
-            let mut events = Vec::new();
-            let list = answer.device_list.unwrap_or_default();
-            apply_list(tx, account, &list, &mut events)?
-                .map_err(|_| Error::Untrusted("a device list"))?;
-            Ok(events)
-        })
-        .await?;
-    core.events.emit_all(events);
-    Ok(())
+    let told = Arc::clone(core);
+    core.store
+        .write_then(
+            move |tx| {
+                let mut events = Vec::new();
+                let list = answer.device_list.unwrap_or_default();
+                apply_list(tx, account, &list, &mut events)?
+                    .map_err(|_| Error::Untrusted("a device list"))?;
+                Ok(events)
+            },
+            move |events: Vec<_>| told.events.emit_all(events),
+        )
+        .await
 }
 
 /// The one device without a usable session, if there is just one: then the others' one-time keys are spared.

@@ -9,8 +9,9 @@
     missing_docs
 )]
 
-use hushpost::{Event, MessageState};
-use hushpost_client_tests::{KeyUse, Pair, Person, TestError};
+use futures_util::StreamExt as _;
+use hushpost::{Event, Events, Message, MessageState};
+use hushpost_client_tests::{KeyUse, Pair, Person, TestError, script};
 use hushpost_evil_relay::EvilRelay;
 use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
 
@@ -43,6 +44,33 @@ async fn until_shown(person: &Person, from: &Person, count: usize) -> Result {
             Ok((person.history(from).await?.len() >= count).then_some(()))
         })
         .await
+}
+
+/// Closes a client whose events were listened to: each message of its history was announced, once.
+async fn check_announced(person: &Person, other: &Person, events: Events) -> Result {
+    let mut history: Vec<_> = person.history(other).await?;
+    person.client.close().await;
+    let mut announced: Vec<_> = events
+        .filter_map(|event| {
+            assert!(!matches!(event, Event::Missed { .. }), "not listened to");
+            std::future::ready(match event {
+                Event::MessageAdded { message, .. } => Some(message),
+                _ => None,
+            })
+        })
+        .collect()
+        .await;
+    announced.sort();
+    // What was said before anybody listened.
+    history.retain(|message| !text_of(message).starts_with("hello"));
+    let mut expected: Vec<_> = history.iter().map(|message| message.id).collect();
+    expected.sort();
+    assert_eq!(announced, expected, "{}", person.name);
+    Ok(())
+}
+
+fn text_of(message: &Message) -> &str {
+    script::body(message).unwrap()
 }
 
 async fn begin_anew(person: &Person) {
@@ -136,6 +164,7 @@ async fn a_line_that_is_cut_again_and_again_loses_nothing() -> Result {
     let line = EvilRelay::start(relay.address()).await.unwrap();
     let mut pair = Pair::meet(line.address()).await?;
     line.forget();
+    let (alices, bobs) = (pair.alice.client.events(), pair.bob.client.events());
     let mut frames = 0;
     for round in 0..3usize {
         // Waits grow from cut to cut: each round begins as if the app came to the front.
@@ -156,7 +185,8 @@ async fn a_line_that_is_cut_again_and_again_loses_nothing() -> Result {
     }
     pair.judge("18 cuts").await?;
     check_keys(&line, 100);
-    Ok(())
+    check_announced(&pair.alice, &pair.bob, alices).await?;
+    check_announced(&pair.bob, &pair.alice, bobs).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,6 +194,7 @@ async fn cut_before_and_after_each_of_the_first_frames() -> Result {
     let relay = relay();
     let line = EvilRelay::start(relay.address()).await.unwrap();
     let mut pair = Pair::meet(line.address()).await?;
+    let (alices, bobs) = (pair.alice.client.events(), pair.bob.client.events());
     for frame in 1..=12 {
         begin_anew(&pair.alice).await;
         line.cut_before(frame);
@@ -177,5 +208,6 @@ async fn cut_before_and_after_each_of_the_first_frames() -> Result {
     line.repent();
     pair.judge("cut at every frame").await?;
     check_keys(&line, 26);
-    Ok(())
+    check_announced(&pair.alice, &pair.bob, alices).await?;
+    check_announced(&pair.bob, &pair.alice, bobs).await
 }

@@ -123,21 +123,22 @@ impl Contacts {
         let account = AccountId::from_slice(&answer.account)
             .map_err(|_| Error::Untrusted("an account id"))?;
         let core = Arc::clone(&self.0);
-        let known = self
-            .0
+        self.0
             .store
-            .write(move |tx| {
-                ensure(tx, account)?;
-                let before = rows::by_user_name(tx, &name)?.filter(|before| *before != account);
-                rows::set_user_name(tx, account, &name)?;
-                Ok(before.map(|from| Event::NameMoved {
-                    name,
-                    from,
-                    to: account,
-                }))
-            })
+            .write_then(
+                move |tx| {
+                    ensure(tx, account)?;
+                    let before = rows::by_user_name(tx, &name)?.filter(|before| *before != account);
+                    rows::set_user_name(tx, account, &name)?;
+                    Ok(before.map(|from| Event::NameMoved {
+                        name,
+                        from,
+                        to: account,
+                    }))
+                },
+                move |known| core.events.emit_all(known),
+            )
             .await?;
-        core.events.emit_all(known);
         Ok(account)
     }
 
@@ -218,14 +219,16 @@ impl Contacts {
         account: AccountId,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<()> + Send + 'static,
     ) -> Result<()> {
+        let core = Arc::clone(&self.0);
         self.0
             .store
-            .write(move |tx| {
-                ensure(tx, account)?;
-                work(tx)
-            })
-            .await?;
-        self.0.wake_outbox.notify_one();
-        Ok(())
+            .write_then(
+                move |tx| {
+                    ensure(tx, account)?;
+                    work(tx)
+                },
+                move |()| core.wake_outbox.notify_one(),
+            )
+            .await
     }
 }
