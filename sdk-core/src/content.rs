@@ -34,7 +34,7 @@ pub use ids::ConversationId;
 pub(crate) use ids::{ChainId, Sequence};
 pub use message::{Content, MAX_EXCERPT_LEN, MAX_TEXT_LEN, Reply, Text};
 pub(crate) use padding::{pad, size_class, unpad};
-pub(crate) use plaintext::{Body, Plaintext};
+pub(crate) use plaintext::{Body, Introduction, Plaintext};
 pub(crate) use post::{Head, Post};
 
 use thiserror::Error;

@@ -9,7 +9,8 @@ mod rows;
 
 pub use handle::{Contact, Contacts};
 pub(crate) use rows::{
-    ContactDevice, ContactRow, devices, ensure, find, take_wanted_lists, told_list, want_list,
+    ContactDevice, ContactRow, devices, ensure, find, save_token, take_wanted_lists, token,
+    told_list, told_token, want_list,
 };
 
 use hushpost_protocol::{PublicKey, RegistrationId};

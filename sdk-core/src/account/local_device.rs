@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use hushpost_protocol::{
     IdentityKeyPair, LocalParty, ProtocolAddress, RegistrationId, ReplayGuard, ServiceId,
 };
-use hushpost_wire::limits::MAX_REGISTRATION_ID;
+use hushpost_wire::limits::{DELIVERY_TOKEN_LEN, MAX_REGISTRATION_ID};
 use hushpost_wire::{
     AccountId, DeviceAddress, DeviceEntry, DeviceId, SignedDeviceList, device_list,
 };
@@ -39,6 +39,8 @@ pub(crate) struct LocalDevice {
     /// Mailbox position: all up to here is stored durably.
     pub(crate) received_through: u64,
     pub(crate) clock: HybridClock,
+    /// What contacts show to the relay, so that strangers cannot keep them from writing.
+    pub(crate) delivery_token: [u8; DELIVERY_TOKEN_LEN],
 }
 
 impl LocalDevice {
@@ -47,7 +49,7 @@ impl LocalDevice {
         let mut query = db.prepare_cached(
             "SELECT account_key, device, identity_key, authentication_key, registration_id, chain,
                     device_list, device_list_signature, device_list_version, registered,
-                    storage_epoch, received_through, clock_last, clock_offset
+                    storage_epoch, received_through, clock_last, clock_offset, delivery_token
              FROM local_device",
         )?;
         Ok(query.query_row([], Self::read).optional()?)
@@ -83,6 +85,7 @@ impl LocalDevice {
                 last: Stamp::from_bits(unsigned(row, 12)?),
                 offset_ms: row.get(13)?,
             },
+            delivery_token: row.get(14)?,
         })
     }
 
@@ -102,9 +105,9 @@ impl LocalDevice {
         tx.execute(
             "INSERT INTO local_device (one, account_key, device, identity_key, authentication_key,
                  registration_id, chain, device_list, device_list_signature, device_list_version,
-                 replay_guard)
+                 delivery_token, replay_guard)
              VALUES (1, :account_key, :device, :identity_key, :authentication_key,
-                 :registration_id, :chain, :list, :signature, 1, :replay_guard)",
+                 :registration_id, :chain, :list, :signature, 1, :delivery_token, :replay_guard)",
             named_params! {
                 ":account_key": account_key.as_bytes(),
                 ":device": device.get(),
@@ -114,6 +117,7 @@ impl LocalDevice {
                 ":chain": keys.chain.0.cast_signed(),
                 ":list": list.device_list.as_ref(),
                 ":signature": list.signature.as_ref(),
+                ":delivery_token": rng.array::<DELIVERY_TOKEN_LEN>()?,
                 ":replay_guard": ReplayGuard::new().encode().as_slice(),
             },
         )?;

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
-use hushpost_wire::{Authenticated, CloseReason, ErrorCode, Receive, Welcome};
+use hushpost_wire::{Authenticated, CloseReason, ErrorCode, Receive, SetDeliveryToken, Welcome};
+use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -199,12 +200,23 @@ fn refused(error: &Error) -> Outcome {
 /// From the welcome to the start of delivery.
 async fn begin(core: &Arc<Core>, link: &Link, welcome: &Welcome) -> Result<()> {
     prove(core, link, welcome, &Registration::open()).await?;
+    set_delivery_token(core, link).await?;
     let through = receive(core, link).await?;
     let local = core.store.read(LocalDevice::load).await?;
     if through > local.received_through {
         core.set_up_anew(welcome.time_ms).await?;
         return Err(Error::Relay(RequestError::Disconnected));
     }
+    Ok(())
+}
+
+/// Says which token contacts show. The relay learns its hash alone.
+async fn set_delivery_token(core: &Arc<Core>, link: &Link) -> Result<()> {
+    let local = core.store.read(LocalDevice::load).await?;
+    let request = Request::SetDeliveryToken(SetDeliveryToken {
+        token_hash: Sha256::digest(local.delivery_token).to_vec().into(),
+    });
+    link.request(request).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The whole plaintext: what is said, and what introduces who says it.
 
+use hushpost_wire::limits::DELIVERY_TOKEN_LEN;
 use hushpost_wire::{MessageId, SignedDeviceList};
 use prost::Message as _;
 
@@ -25,7 +26,17 @@ pub(crate) enum Body {
 pub(crate) struct Plaintext {
     pub(crate) device_list: Option<SignedDeviceList>,
     pub(crate) replaces: Vec<MessageId>,
+    pub(crate) delivery_token: Option<[u8; DELIVERY_TOKEN_LEN]>,
     pub(crate) body: Body,
+}
+
+/// What is put in front of a body, so that the reader knows its sender.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Introduction<'a> {
+    pub(crate) device_list: Option<&'a SignedDeviceList>,
+    pub(crate) delivery_token: Option<&'a [u8; DELIVERY_TOKEN_LEN]>,
+    /// Envelope ids, 16 bytes each.
+    pub(crate) replaces: &'a [u8],
 }
 
 impl Body {
@@ -55,17 +66,17 @@ impl Body {
 impl Plaintext {
     /// Puts the introduction in front of an encoded [`Body`]. Two encoded messages one after the other are
     /// their union: so says the format (protobuf, "Last One Wins").
-    pub(crate) fn complete(
-        body: &[u8],
-        list: Option<&SignedDeviceList>,
-        replaces: &[u8],
-    ) -> Vec<u8> {
+    pub(crate) fn complete(body: &[u8], introduction: Introduction<'_>) -> Vec<u8> {
         let introduction = generated::Plaintext {
-            device_list: list.map(|list| generated::SignedList {
+            device_list: introduction.device_list.map(|list| generated::SignedList {
                 device_list: list.device_list.to_vec(),
                 signature: list.signature.to_vec(),
             }),
-            replaces: replaces.to_vec(),
+            replaces: introduction.replaces.to_vec(),
+            delivery_token: introduction
+                .delivery_token
+                .map(|token| token.to_vec())
+                .unwrap_or_default(),
             body: None,
         };
         let mut bytes = introduction.encode_to_vec();
@@ -99,6 +110,7 @@ impl Plaintext {
                 signature: list.signature.into(),
             }),
             replaces,
+            delivery_token: plaintext.delivery_token.try_into().ok(),
             body,
         })
     }
@@ -174,8 +186,14 @@ mod tests {
         };
         for body in bodies() {
             let encoded = body.clone().encode().unwrap();
-            let bytes = Plaintext::complete(&encoded, Some(&list), &[5; 32]);
+            let introduction = Introduction {
+                device_list: Some(&list),
+                delivery_token: Some(&[6; 16]),
+                replaces: &[5; 32],
+            };
+            let bytes = Plaintext::complete(&encoded, introduction);
             let read = Plaintext::decode(&bytes).unwrap();
+            assert_eq!(read.delivery_token, Some([6; 16]));
             assert!(read.body == body);
             assert_eq!(read.replaces.len(), 2);
             assert!(read.device_list.as_ref() == Some(&list));

@@ -11,7 +11,8 @@ use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::content::{
-    Activity, Body, Content, ConversationId, Head, Plaintext, Post, Sequence, Text, Typing, pad,
+    Activity, Body, Content, ConversationId, Head, Introduction, Plaintext, Post, Sequence, Text,
+    Typing, pad,
 };
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
@@ -575,7 +576,10 @@ fn seal_activity(
         activity,
         at_ms: local.clock.corrected(now_ms),
     });
-    let plaintext = pad(Plaintext::complete(&body.encode()?, None, &[]));
+    let plaintext = pad(Plaintext::complete(
+        &body.encode()?,
+        Introduction::default(),
+    ));
     let now = hushpost_protocol::Timestamp(now_ms);
     let mut sessions = Sessions::new(local.address());
     let mut devices = Vec::new();

@@ -112,6 +112,9 @@ impl<'a, 't> Batch<'a, 't> {
             Opening::Senseless { cause, plaintext } => self.quarantine(received, cause, &plaintext),
             Opening::Said(plaintext) => {
                 self.healed(received, &plaintext.replaces)?;
+                if let Some(token) = &plaintext.delivery_token {
+                    contacts::save_token(self.tx, received.from.account, token)?;
+                }
                 match plaintext.body {
                     Body::Post(post) => posts::receive(self, received, &post),
                     Body::Receipt(receipt) => receipts::receive(self, received.from, &receipt),

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::Result;
 use crate::account::LocalDevice;
-use crate::account::contacts::take_wanted_lists;
+use crate::account::contacts::{self, take_wanted_lists};
 use crate::account::sessions::Sessions;
 use crate::client::Core;
 use crate::connection::{Link, RequestError};
@@ -266,16 +266,19 @@ async fn send_rows(
     let rows = core
         .store
         .read(move |db| {
-            let with = |row: OutboxRow| Ok((rows::ciphertexts(db, row.id)?, row));
+            let with = |row: OutboxRow| {
+                let token = contacts::token(db, row.recipient)?;
+                Ok((rows::ciphertexts(db, row.id)?, token, row))
+            };
             rows.into_iter().map(with).collect::<Result<Vec<_>>>()
         })
         .await?;
     let mut pending = Vec::with_capacity(rows.len());
-    for (ciphertexts, row) in rows {
+    for (ciphertexts, token, row) in rows {
         if ciphertexts.is_empty() {
             continue;
         }
-        pending.push((link.start(request(&row, ciphertexts)), row));
+        pending.push((link.start(request(&row, token, ciphertexts)), row));
     }
     let mut answered = Vec::with_capacity(pending.len());
     for (answer, row) in pending {
@@ -334,7 +337,7 @@ fn apply_answers(
     Ok((outcomes, events))
 }
 
-fn request(row: &OutboxRow, ciphertexts: Vec<DeviceCiphertext>) -> Request {
+fn request(row: &OutboxRow, token: Vec<u8>, ciphertexts: Vec<DeviceCiphertext>) -> Request {
     let devices = ciphertexts.into_iter().map(|one| RecipientDevice {
         device: one.device.into(),
         registration_id: one.registration_id,
@@ -345,7 +348,7 @@ fn request(row: &OutboxRow, ciphertexts: Vec<DeviceCiphertext>) -> Request {
         shared_ciphertext: None,
         recipients: vec![Recipient {
             account: row.recipient.as_bytes().to_vec().into(),
-            delivery_token: Vec::new().into(),
+            delivery_token: token.into(),
             devices: devices.collect(),
         }],
         ephemeral: false,

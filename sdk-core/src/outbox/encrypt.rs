@@ -6,7 +6,8 @@ use hushpost_wire::DeviceAddress;
 use crate::Error;
 use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
-use crate::content::{Plaintext, pad};
+use crate::content::{Introduction, Plaintext, pad};
+use crate::conversation::rows as messages;
 use crate::envelope;
 use crate::outbox::rows::{self, DeviceCiphertext, OutboxRow};
 use crate::store::Transaction;
@@ -62,8 +63,18 @@ pub(crate) fn encrypt(
         }
         introduce |= session.is_unacknowledged();
     }
-    let list = introduce.then_some(&local.device_list);
-    let plaintext = pad(Plaintext::complete(&row.body, list, &row.replaces));
+    // Whoever is accepted may fill the mailbox to the brim; strangers share a part of it.
+    let trusted = !contact.told_token
+        && messages::with_peer(tx, row.recipient)?.is_some_and(|found| found.accepted);
+    let introduction = Introduction {
+        device_list: introduce.then_some(&local.device_list),
+        delivery_token: trusted.then_some(&local.delivery_token),
+        replaces: &row.replaces,
+    };
+    let plaintext = pad(Plaintext::complete(&row.body, introduction));
+    if trusted {
+        contacts::told_token(tx, row.recipient)?;
+    }
     let mut ciphertexts = Vec::with_capacity(devices.len());
     for entry in &devices {
         let address = DeviceAddress {

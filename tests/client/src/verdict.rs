@@ -89,12 +89,14 @@ impl Verdict {
     ///
     /// # Panics
     /// With all that is wrong, and `context`.
-    #[allow(clippy::panic)]
     pub fn check(&self, context: &str) {
         let faults = self.faults();
-        if !faults.is_empty() {
-            panic!("{context}: {} faults: {}", faults.len(), faults.join("; "));
-        }
+        let number = faults.len();
+        assert!(
+            faults.is_empty(),
+            "{context}: {number} faults: {}",
+            faults.join("; ")
+        );
     }
 }
 

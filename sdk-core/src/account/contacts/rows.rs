@@ -1,6 +1,7 @@
 //! Contacts and their devices in the database.
 
 use hushpost_protocol::{PublicKey, RegistrationId};
+use hushpost_wire::limits::DELIVERY_TOKEN_LEN;
 use hushpost_wire::{AccountId, DeviceId, SignedDeviceList, VerifiedDeviceList};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -9,6 +10,7 @@ use crate::store::Transaction;
 use crate::store::columns::{account as account_column, checked, device as device_column};
 
 /// A contact, as stored.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub(crate) struct ContactRow {
     pub(crate) account: AccountId,
     pub(crate) device_list: Option<SignedDeviceList>,
@@ -20,6 +22,7 @@ pub(crate) struct ContactRow {
     pub(crate) changed: bool,
     pub(crate) blocked: bool,
     pub(crate) told_list_version: u32,
+    pub(crate) told_token: bool,
 }
 
 impl ContactRow {
@@ -47,7 +50,7 @@ pub(crate) fn ensure(tx: &Transaction<'_>, account: AccountId) -> Result<(), Err
 pub(crate) fn find(db: &Connection, account: AccountId) -> Result<Option<ContactRow>, Error> {
     let mut query = db.prepare_cached(
         "SELECT account, device_list, device_list_signature, device_list_version, account_key, name,
-                user_name, verified, changed, blocked, told_list_version
+                user_name, verified, changed, blocked, told_list_version, told_token
          FROM contact WHERE account = ?1",
     )?;
     Ok(query.query_row([account.as_bytes()], read).optional()?)
@@ -57,7 +60,7 @@ pub(crate) fn find(db: &Connection, account: AccountId) -> Result<Option<Contact
 pub(crate) fn all(db: &Connection) -> Result<Vec<ContactRow>, Error> {
     let mut query = db.prepare_cached(
         "SELECT account, device_list, device_list_signature, device_list_version, account_key, name,
-                user_name, verified, changed, blocked, told_list_version
+                user_name, verified, changed, blocked, told_list_version, told_token
          FROM contact ORDER BY name IS NULL, name, account",
     )?;
     Ok(query.query_map([], read)?.collect::<Result<_, _>>()?)
@@ -82,6 +85,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<ContactRow, rusqlite::Error> {
         changed: row.get(8)?,
         blocked: row.get(9)?,
         told_list_version: row.get(10)?,
+        told_token: row.get(11)?,
     })
 }
 
@@ -113,7 +117,7 @@ pub(super) fn replace_list(
     let key = account_key(signed)?;
     tx.execute(
         "UPDATE contact SET device_list = ?2, device_list_signature = ?3, device_list_version = ?4,
-             account_key = ?5, list_wanted = 0
+             account_key = ?5, list_wanted = 0, told_token = 0
          WHERE account = ?1",
         (
             account.as_bytes(),
@@ -191,6 +195,33 @@ pub(crate) fn told_list(
     )?
     .execute((account.as_bytes(), version))?;
     Ok(())
+}
+
+/// Our delivery token is on its way to them.
+pub(crate) fn told_token(tx: &Transaction<'_>, account: AccountId) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE contact SET told_token = 1 WHERE account = ?1")?
+        .execute([account.as_bytes()])?;
+    Ok(())
+}
+
+/// They gave us the token that opens their mailbox.
+pub(crate) fn save_token(
+    tx: &Transaction<'_>,
+    account: AccountId,
+    token: &[u8; DELIVERY_TOKEN_LEN],
+) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE contact SET delivery_token = ?2 WHERE account = ?1")?
+        .execute((account.as_bytes(), token))?;
+    Ok(())
+}
+
+/// The token to show for them; empty if they gave none.
+pub(crate) fn token(db: &Connection, account: AccountId) -> Result<Vec<u8>, Error> {
+    let mut query = db.prepare_cached("SELECT delivery_token FROM contact WHERE account = ?1")?;
+    let token: Option<Option<Vec<u8>>> = query
+        .query_row([account.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(token.flatten().unwrap_or_default())
 }
 
 /// Who is known by a user name.

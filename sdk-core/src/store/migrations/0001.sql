@@ -21,6 +21,7 @@ CREATE TABLE local_device (
     clock_offset INTEGER NOT NULL DEFAULT 0,
     next_pre_key INTEGER NOT NULL DEFAULT 1, -- of every kind; numbers are never used again
     ratchet_steps INTEGER NOT NULL DEFAULT 1, -- transactions that moved a ratchet; see the high-water mark
+    delivery_token BLOB NOT NULL,           -- 16 bytes that contacts show to the relay
     replay_guard BLOB NOT NULL
 ) STRICT;
 
@@ -47,6 +48,8 @@ CREATE TABLE contact (
     changed INTEGER NOT NULL DEFAULT 0,     -- devices changed since, not accepted yet
     blocked INTEGER NOT NULL DEFAULT 0,
     told_list_version INTEGER NOT NULL DEFAULT 0, -- of our own list, sent to them
+    told_token INTEGER NOT NULL DEFAULT 0,  -- our delivery token was sent to them
+    delivery_token BLOB,                    -- theirs, 16 bytes
     list_wanted INTEGER NOT NULL DEFAULT 0  -- something they sent does not fit the list we have
 ) STRICT;
 
