@@ -67,7 +67,7 @@ impl Stamp {
     }
 
     /// The next one.
-    const fn next(self) -> Self {
+    pub(crate) const fn next(self) -> Self {
         if self.0 == i64::MAX.cast_unsigned() {
             self
         } else {

@@ -1,12 +1,12 @@
 //! Messages and conversations in the database: what the outbox and the inbox change there.
 
-use hushpost_wire::{AccountId, DeviceId, MessageId};
+use hushpost_wire::{AccountId, DeviceAddress, DeviceId, MessageId};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::clock::Stamp;
-use crate::content::{ChainId, Content, ConversationId, Sequence};
+use crate::content::{ChainId, Content, ConversationId, Post, Sequence};
 use crate::conversation::search_text::index_text;
 use crate::event::{Event, MessageRef};
 use crate::message::{Cursor, FailureReason, Message, MessageState};
@@ -134,6 +134,61 @@ pub(crate) fn insert(tx: &Transaction<'_>, message: &NewMessage<'_>) -> Result<O
     Ok(Some(id))
 }
 
+/// What a message's stamp counts as: no later than the relay's accept time allows, but after all that its sender
+/// had seen and said before, and before what it said later. The relay may be wrong about times, or lie; it
+/// does not decide what answers what.
+pub(crate) fn place_in_time(
+    db: &Connection,
+    conversation: i64,
+    from: DeviceAddress,
+    post: &Post,
+    accepted_ms: u64,
+) -> Result<Stamp> {
+    let mut place = post.stamp.effective(accepted_ms);
+    if place == post.stamp {
+        return Ok(place);
+    }
+    // What was not accepted yet has a stamp that nobody else knows.
+    let stamp_of = |which: &str, device: DeviceAddress, chain: ChainId, sequence: Sequence| {
+        let mut query = db.prepare_cached(&format!(
+            "SELECT stamp FROM message WHERE conversation = ?1 AND sender = ?2 AND device = ?3
+                 AND chain = ?4 AND state NOT IN (10, 14) AND sequence {which}
+             LIMIT 1"
+        ))?;
+        let columns = (
+            conversation,
+            device.account.as_bytes(),
+            device.device.get(),
+            chain.0.cast_signed(),
+            signed(sequence.get()),
+        );
+        query
+            .query_row(columns, |row| Ok(Stamp::from_bits(unsigned(row, 0)?)))
+            .optional()
+    };
+    for head in &post.heads {
+        let seen = DeviceAddress {
+            account: head.account,
+            device: head.device,
+        };
+        if let Some(stamp) = stamp_of("= ?5", seen, head.chain, head.sequence)? {
+            place = place.max(stamp.next());
+        }
+    }
+    if let Some(before) = stamp_of(
+        "< ?5 ORDER BY sequence DESC",
+        from,
+        post.chain,
+        post.sequence,
+    )? {
+        place = place.max(before);
+    }
+    if let Some(after) = stamp_of("> ?5 ORDER BY sequence", from, post.chain, post.sequence)? {
+        place = place.min(after);
+    }
+    Ok(place.min(post.stamp))
+}
+
 /// Brings a conversation's entry in the list up to date after messages came, moved or went.
 pub(crate) fn refresh(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
     tx.prepare_cached(
@@ -242,15 +297,16 @@ fn changed(tx: &Transaction<'_>, message: i64, events: &mut Vec<Event>) -> Resul
 pub(crate) fn mark_sent(
     tx: &Transaction<'_>,
     local: &LocalDevice,
-    message: i64,
+    (message, post): (i64, &Post),
     accepted_ms: u64,
     events: &mut Vec<Event>,
 ) -> Result<()> {
-    let mut query = tx.prepare_cached("SELECT stamp, accepted_ms FROM message WHERE id = ?1")?;
-    let found: Option<(i64, Option<i64>)> = query
-        .query_row([message], |row| Ok((row.get(0)?, row.get(1)?)))
+    let mut query =
+        tx.prepare_cached("SELECT stamp, accepted_ms, conversation FROM message WHERE id = ?1")?;
+    let found: Option<(i64, Option<i64>, i64)> = query
+        .query_row([message], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((stamp, accepted_before)) = found else {
+    let Some((stamp, accepted_before, conversation)) = found else {
         return Ok(());
     };
     let stamp = Stamp::from_bits(u64::try_from(stamp).unwrap_or(0));
@@ -258,7 +314,10 @@ pub(crate) fn mark_sent(
     let accepted_ms = accepted_before
         .and_then(|before| u64::try_from(before).ok())
         .unwrap_or(accepted_ms);
-    let effective = stamp.effective(accepted_ms);
+    let effective = match accepted_before {
+        Some(_) => stamp,
+        None => place_in_time(tx, conversation, local.address(), post, accepted_ms)?,
+    };
     tx.prepare_cached(
         "UPDATE message SET state = max(state, 11), stamp = ?2, accepted_ms = ?3
          WHERE id = ?1 AND state >= 10 AND state <> 14",

@@ -25,6 +25,8 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
     }
     let stamp = post.stamp.effective(received.accepted_ms);
     let conversation = messages::open_with(batch.tx, ours, from.account, false, stamp)?;
+    let accepted_ms = received.accepted_ms;
+    let stamp = messages::place_in_time(batch.tx, conversation.id, from, post, accepted_ms)?;
     let key = ChainKey {
         conversation: conversation.id,
         sender: from,

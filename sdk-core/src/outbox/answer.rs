@@ -7,12 +7,13 @@ use hushpost_wire::{RecipientProblem, Sent};
 use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::connection::RequestError;
+use crate::content::{Body, Plaintext};
 use crate::conversation::rows as messages;
 use crate::event::Event;
 use crate::message::FailureReason;
 use crate::outbox::rows::{self, OutboxRow, Progress};
 use crate::random::Randomness;
-use crate::store::Transaction;
+use crate::store::{StoreError, Transaction};
 
 /// Tries after which a message to somebody who was never reached counts as failed.
 const TRIES_FOR_STRANGERS: u32 = 8;
@@ -63,7 +64,11 @@ fn stored(
     let local = LocalDevice::load(tx)?;
     contacts::told_list(tx, row.recipient, local.device_list_version)?;
     if let Some(message) = row.message {
-        messages::mark_sent(tx, &local, message, sent.accepted_ms, events)?;
+        let post = match Plaintext::decode(&row.body).map(|plaintext| plaintext.body) {
+            Ok(Body::Post(post)) => post,
+            _ => return Err(StoreError::Corrupted("a message in the outbox").into()),
+        };
+        messages::mark_sent(tx, &local, (message, &post), sent.accepted_ms, events)?;
     }
     Ok(())
 }
