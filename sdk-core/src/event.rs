@@ -82,7 +82,7 @@ pub enum Event {
         /// Whose.
         sender: AccountId,
     },
-    /// The sender no longer has messages that are missing here.
+    /// The sender no longer has messages that are missing here, or knows nothing of what did not decrypt.
     GapGone {
         /// Where.
         conversation: ConversationId,

@@ -88,10 +88,16 @@ pub(crate) fn gone(batch: &mut Batch<'_, '_>, from: DeviceAddress, gone: &Gone) 
         given_up = given_up.saturating_add(marked);
     }
     for envelope in &gone.envelopes {
-        batch.tx.execute(
-            "UPDATE undecryptable SET gone = 1 WHERE account = ?1 AND device = ?2 AND envelope_id = ?3",
-            (from.account.as_bytes(), from.device.get(), envelope.as_bytes()),
+        let marked = batch.tx.execute(
+            "UPDATE undecryptable SET gone = 1
+             WHERE gone = 0 AND account = ?1 AND device = ?2 AND envelope_id = ?3",
+            (
+                from.account.as_bytes(),
+                from.device.get(),
+                envelope.as_bytes(),
+            ),
         )?;
+        given_up = given_up.saturating_add(marked);
     }
     if given_up > 0 {
         batch.effects.events.push(Event::GapGone {
