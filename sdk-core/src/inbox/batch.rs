@@ -101,12 +101,16 @@ impl<'a, 't> Batch<'a, 't> {
 
     /// Takes one envelope, whatever is in it.
     pub(crate) fn receive(&mut self, received: &Received) -> Result<()> {
-        if let Some(contact) = contacts::find(self.tx, received.from.account)?
-            && contact.blocked
-        {
-            return Ok(());
+        let contact = contacts::find(self.tx, received.from.account)?;
+        let opening = open(self, received.from, &received.ciphertext)?;
+        if contact.is_some_and(|contact| contact.blocked) {
+            // Not shown, and not missed either: nobody is to ask for it once the block is lifted.
+            return match opening {
+                Opening::Said(plaintext) => posts::pass_over(self, received.from, &plaintext.body),
+                _ => Ok(()),
+            };
         }
-        match open(self, received.from, &received.ciphertext)? {
+        match opening {
             Opening::Duplicate => Ok(()),
             Opening::Undecryptable(cause) => self.undecryptable(received, cause),
             Opening::Senseless { cause, plaintext } => self.quarantine(received, cause, &plaintext),

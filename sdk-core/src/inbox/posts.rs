@@ -9,7 +9,7 @@ use hushpost_wire::DeviceAddress;
 use rusqlite::OptionalExtension as _;
 
 use crate::Result;
-use crate::content::{Content, ConversationId, Post, Sequence};
+use crate::content::{Body, Content, ConversationId, Post, Sequence};
 use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
 use crate::event::{Event, MessageRef};
 use crate::inbox::batch::{Batch, ChainKey, Received};
@@ -72,6 +72,24 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
     }
     show(batch, &conversation, message.id);
     fill(batch, &conversation, key, post.sequence, shown_through)
+}
+
+/// Takes the place of a message that is never to be shown here, and of all before it.
+pub(crate) fn pass_over(batch: &Batch<'_, '_>, from: DeviceAddress, body: &Body) -> Result<()> {
+    let Some(conversation) = messages::with_peer(batch.tx, from.account)? else {
+        return Ok(());
+    };
+    match body {
+        Body::Post(post) if post.conversation == conversation.conversation_id => {
+            let key = ChainKey {
+                conversation: conversation.id,
+                sender: from,
+                chain: post.chain,
+            };
+            save_shown_through(batch, key, post.sequence.get())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Shows everything that a chain holds back, and reports what is missing before it.
