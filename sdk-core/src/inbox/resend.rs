@@ -3,7 +3,9 @@
 //! Only the one who was to have a message gets it again: requests are served from the conversation with the
 //! asker, encrypted for the asking device, and counted, so that nobody can keep us busy.
 
-use hushpost_wire::{DeviceAddress, MessageId};
+use std::collections::BTreeSet;
+
+use hushpost_wire::DeviceAddress;
 
 use crate::Result;
 use crate::content::control::{MAX_ENVELOPES, MAX_RANGES};
@@ -36,11 +38,19 @@ pub(crate) fn serve(
         ranges: Vec::new(),
         envelopes: Vec::new(),
     };
+    let mut rows = BTreeSet::new();
     for envelope in request.envelopes.iter().take(MAX_ENVELOPES) {
-        match outbox::by_envelope(batch.tx, from.account, *envelope)? {
-            Some(row) => again(batch, from, row, *envelope)?,
-            None => gone.envelopes.push(*envelope),
+        if let Some(row) = outbox::by_envelope(batch.tx, from.account, *envelope)? {
+            rows.insert(row);
+        } else if let Some(row) = outbox::replacing(batch.tx, from.account, *envelope)? {
+            // It was sent again before. What is still to go out answers this too.
+            rows.extend((!row.on_its_way).then_some(row.id));
+        } else {
+            gone.envelopes.push(*envelope);
         }
+    }
+    for row in rows {
+        again(batch, from, row)?;
     }
     let mut left = MAX_RESENT;
     for range in request.ranges.iter().take(MAX_RANGES) {
@@ -117,16 +127,14 @@ fn waiting(batch: &Batch<'_, '_>, from: DeviceAddress) -> Result<i64> {
 }
 
 /// Encrypts a row that the asker could not open once more, for the asker alone.
-fn again(
-    batch: &mut Batch<'_, '_>,
-    from: DeviceAddress,
-    id: i64,
-    envelope: MessageId,
-) -> Result<()> {
+fn again(batch: &mut Batch<'_, '_>, from: DeviceAddress, id: i64) -> Result<()> {
     let Some(row) = outbox::find(batch.tx, id)? else {
         return Ok(());
     };
-    repeat(batch, from, &row, envelope.as_bytes())?;
+    // What this one was sent for did not decrypt either.
+    let mut replaces = [&row.envelope_id.as_bytes()[..], &row.replaces].concat();
+    replaces.truncate(MAX_ENVELOPES.saturating_mul(row.envelope_id.as_bytes().len()));
+    repeat(batch, from, &row, &replaces)?;
     batch.tx.execute(
         "DELETE FROM outbox_device WHERE outbox = ?1 AND device = ?2",
         (id, from.device.get()),
@@ -222,7 +230,7 @@ fn send_again(
         if on_its_way {
             return Ok(());
         }
-        return again(batch, from, row.id, row.envelope_id);
+        return again(batch, from, row.id);
     }
     let post = Post {
         conversation: conversation.conversation_id,

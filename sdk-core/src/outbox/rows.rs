@@ -289,6 +289,33 @@ pub(crate) fn by_envelope(
         .optional()?)
 }
 
+/// A row that was sent in place of an envelope.
+pub(crate) struct Replacing {
+    pub(crate) id: i64,
+    /// The relay does not have it yet.
+    pub(crate) on_its_way: bool,
+}
+
+/// The newest row that was sent in place of this envelope.
+pub(crate) fn replacing(
+    db: &Connection,
+    recipient: AccountId,
+    envelope_id: MessageId,
+) -> Result<Option<Replacing>, Error> {
+    let mut query = db.prepare_cached(
+        "SELECT id, state < 2 FROM outbox WHERE recipient = ?2 AND instr(replaces, ?1) > 0
+         ORDER BY id DESC LIMIT 1",
+    )?;
+    Ok(query
+        .query_row((envelope_id.as_bytes(), recipient.as_bytes()), |row| {
+            Ok(Replacing {
+                id: row.get(0)?,
+                on_its_way: row.get(1)?,
+            })
+        })
+        .optional()?)
+}
+
 /// A row that already carries this message to this account.
 pub(crate) fn of_message(
     db: &Connection,
