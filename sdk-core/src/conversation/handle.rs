@@ -282,7 +282,8 @@ impl Conversation {
                 conversation: conversation.conversation_id,
             }])
         })
-        .await
+        .await?;
+        search::forget_deleted(&self.core).await
     }
 
     /// Keeps what was typed and not sent; empty removes it.

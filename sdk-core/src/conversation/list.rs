@@ -240,6 +240,7 @@ fn page(
         "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND c.hidden = 0 AND p.blocked = 0
          ORDER BY c.pinned_ms DESC, c.activity DESC, c.id LIMIT ?2 OFFSET ?3"
     ))?;
+    let skip = i64::try_from(skip).unwrap_or(i64::MAX);
     let rows = query.query_map((archived, limit, skip), read)?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     rows.into_iter()

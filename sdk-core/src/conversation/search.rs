@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// Most hits at a time.
 const MAX_HITS: usize = 200;
 
+/// Pages of the index that are written in one transaction when it is cleaned.
+const PAGES_AT_A_TIME: i64 = 256;
+
 /// A message that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,6 +37,7 @@ pub(crate) async fn run(
     let expression =
         match_expression(query).ok_or(Error::InvalidInput("a search needs two letters or more"))?;
     let (query, limit) = (query.to_owned(), limit.min(MAX_HITS));
+    let skip = i64::try_from(skip).unwrap_or(i64::MAX);
     core.store
         .read(move |db| {
             let mut statement = db.prepare_cached(&format!(
@@ -57,4 +61,30 @@ pub(crate) async fn run(
             Ok(hits)
         })
         .await
+}
+
+/// Takes the words of deleted messages out of the index: so far they are only marked as deleted there. In
+/// pieces, so that others get their turn.
+pub(crate) async fn forget_deleted(core: &Arc<Core>) -> Result<()> {
+    // Negative: everything is to be merged, once.
+    let mut pages = -PAGES_AT_A_TIME;
+    loop {
+        let more = core
+            .store
+            .write(move |tx| {
+                let changes = || tx.query_row("SELECT total_changes()", [], |row| row.get(0));
+                let before: i64 = changes()?;
+                tx.execute(
+                    "INSERT INTO search (search, rank) VALUES ('merge', ?1)",
+                    [pages],
+                )?;
+                // The command itself counts as one.
+                Ok(changes()?.saturating_sub(before) > 1)
+            })
+            .await?;
+        if !more {
+            return Ok(());
+        }
+        pages = PAGES_AT_A_TIME;
+    }
 }
