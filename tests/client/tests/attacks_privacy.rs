@@ -221,3 +221,47 @@ async fn what_is_short_looks_the_same_whatever_it_is() -> Outcome {
     assert!(seen.iter().all(|size| *size == 512), "{seen:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_safety_number_is_of_two_accounts_and_of_nothing_else() -> Outcome {
+    let (_relay, line) = stage().await?;
+    let pair = Pair::meet(line.address()).await?;
+    let carol = Person::registered("carol", line.address()).await?;
+    let hello = carol.say(&pair.bob, "hello").await?;
+    pair.bob.until_shown(hello).await?;
+    let contacts = pair.alice.client.contacts();
+    let ours = contacts.safety_number(pair.bob.account).await?;
+    let his = pair.bob.client.contacts();
+    let theirs = his.safety_number(pair.alice.account).await?;
+    let other = his.safety_number(carol.account).await?;
+    assert_eq!(ours.digits(), theirs.digits());
+    assert_ne!(ours.digits(), other.digits());
+    let digits = ours.digits().chars().filter(char::is_ascii_digit).count();
+    assert_eq!(digits, 60);
+
+    let scanned = theirs.qr_payload();
+    assert!(ours.matches_scanned(&scanned)?);
+    assert!(!ours.matches_scanned(&other.qr_payload())?);
+    // Neither one's own code nor a damaged one is the other's.
+    assert!(!matches!(
+        ours.matches_scanned(&ours.qr_payload()),
+        Ok(true)
+    ));
+    for position in 0..scanned.len() {
+        for bit in 0..8 {
+            let mut damaged = scanned.clone();
+            damaged[position] ^= 1 << bit;
+            let matched = ours.matches_scanned(&damaged);
+            assert!(!matches!(matched, Ok(true)), "{position} {bit}");
+        }
+        let cut = ours.matches_scanned(&scanned[..position]);
+        assert!(!matches!(cut, Ok(true)), "{position}");
+    }
+    // The first field is the version.
+    let mut later = scanned;
+    assert_eq!(later[..2], [0x08, 1]);
+    later[1] = 2;
+    let refused = ours.matches_scanned(&later).unwrap_err();
+    assert!(refused.code().contains("version"), "{}", refused.code());
+    Ok(())
+}
