@@ -33,6 +33,7 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
             }
         };
         tokio::select! {
+            biased;
             () = core.wake_upkeep.notified() => {}
             () = tokio::time::sleep(next) => {}
             _ = link.closed() => return,

@@ -64,6 +64,7 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
         }
         let next = waits.values().map(|(next, _)| *next).min();
         tokio::select! {
+            biased;
             () = core.wake_repair.notified() => {}
             () = async {
                 match next {

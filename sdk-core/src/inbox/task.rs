@@ -2,45 +2,89 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
 use hushpost_wire::{
     AccountId, Acknowledge, Deliveries, Delivery, DeviceAddress, DeviceId, Ephemeral, MessageId,
 };
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
-use crate::connection::{Link, Push, Pushes};
-use crate::content;
+use crate::connection::{Link, Push, Pushes, RequestError};
+use crate::content::{self, Plaintext};
 use crate::conversation::rows as messages;
 use crate::event::Event;
 use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
 use crate::inbox::open::{Opening, open};
 use crate::inbox::posts;
 use crate::store::Transaction;
+use crate::{Error, Result};
+
+/// How soon a relay that did not take an acknowledgement is told again.
+const ACKNOWLEDGE_AGAIN: Duration = Duration::from_millis(250);
 
 /// Receives until the link is closed.
-pub(crate) async fn run(core: Arc<Core>, link: Link, mut pushes: Pushes) {
-    let mut held = Held::new(&core).await;
+pub(crate) async fn run(core: Arc<Core>, link: Link, pushes: Pushes) {
+    let (stored, due) = watch::channel(0);
+    tokio::select! {
+        biased;
+        () = receive(&core, pushes, &stored) => {}
+        never = acknowledge(&link, due) => match never {},
+    }
+}
+
+async fn receive(core: &Arc<Core>, mut pushes: Pushes, stored: &watch::Sender<u64>) {
+    let mut held = Held::new(core).await;
     loop {
         tokio::select! {
+            // What is shown late already goes first.
+            biased;
+            key = held.due() => {
+                if let Err(error) = release(core, key, &mut held).await {
+                    tracing::warn!(code = error.code(), "held messages could not be shown");
+                    return;
+                }
+            }
             push = pushes.next() => {
                 let Some(push) = push else { return };
-                if let Err(error) = take(&core, &link, push, &mut held).await {
+                if let Err(error) = take(core, stored, push, &mut held).await {
                     // Nothing was acknowledged: on the next connection it comes again.
                     tracing::warn!(code = error.code(), "received messages could not be stored");
                     return;
                 }
             }
-            key = held.due() => {
-                if let Err(error) = release(&core, key, &mut held).await {
-                    tracing::warn!(code = error.code(), "held messages could not be shown");
-                    return;
-                }
-            }
+        }
+    }
+}
+
+enum Never {}
+
+/// Acknowledges what is stored, the newest number counts for all before it. A relay that is busy is asked again:
+/// it delivers only so far ahead of what is acknowledged, so one that was not told would stop.
+async fn acknowledge(link: &Link, mut due: watch::Receiver<u64>) -> Never {
+    loop {
+        if due.changed().await.is_err() {
+            return core::future::pending().await;
+        }
+        loop {
+            let through_sequence = *due.borrow_and_update();
+            let request = Request::Acknowledge(Acknowledge { through_sequence });
+            let wait = match link.request(request).await {
+                Err(RequestError::Refused {
+                    retryable: true,
+                    retry_after,
+                    ..
+                }) => retry_after,
+                // On the next connection it comes again.
+                Err(RequestError::Disconnected) => return core::future::pending().await,
+                Err(error) if error.is_retryable() => None,
+                Ok(_) | Err(_) => break,
+            };
+            tokio::time::sleep(wait.unwrap_or_default().max(ACKNOWLEDGE_AGAIN)).await;
         }
     }
 }
@@ -82,9 +126,14 @@ impl Held {
     }
 }
 
-async fn take(core: &Arc<Core>, link: &Link, push: Push, held: &mut Held) -> Result<()> {
+async fn take(
+    core: &Arc<Core>,
+    stored: &watch::Sender<u64>,
+    push: Push,
+    held: &mut Held,
+) -> Result<()> {
     match push {
-        Body::Deliveries(deliveries) => take_deliveries(core, link, deliveries, held).await,
+        Body::Deliveries(deliveries) => take_deliveries(core, stored, deliveries, held).await,
         Body::Ephemeral(ephemeral) => take_ephemeral(core, ephemeral).await,
         Body::CaughtUp(_) => {
             core.events.emit(Event::CaughtUp);
@@ -101,7 +150,7 @@ async fn take(core: &Arc<Core>, link: &Link, push: Push, held: &mut Held) -> Res
 
 async fn take_deliveries(
     core: &Arc<Core>,
-    link: &Link,
+    stored: &watch::Sender<u64>,
     deliveries: Deliveries,
     held: &mut Held,
 ) -> Result<()> {
@@ -127,10 +176,7 @@ async fn take_deliveries(
         };
         let then = move |(through, effects)| (through, tell(&told, effects));
         let (through, new) = core.store.write_then(work, then).await?;
-        // Not waited for: the relay repeats what was not acknowledged, and repeats are known.
-        drop(link.start(Request::Acknowledge(Acknowledge {
-            through_sequence: through,
-        })));
+        stored.send_replace(through);
         held.add(core, new);
     }
     Ok(())
@@ -154,10 +200,16 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
         }
         let mut batch = Batch::new(tx, now_ms, rng)?;
         let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
-        if let Opening::Said(plaintext) = opening
-            && let content::Body::Typing(typing) = plaintext.body
-            && messages::find(batch.tx, typing.conversation)?
-                .is_some_and(|found| found.accepted && found.peer == from.account)
+        let Opening::Said(Plaintext {
+            body: content::Body::Typing(typing),
+            ..
+        }) = opening
+        else {
+            // What is to be stored comes as a delivery. Opened here it would be lost: nothing is changed.
+            return Err(Error::Untrusted("a push of what is to be stored"));
+        };
+        if messages::find(batch.tx, typing.conversation)?
+            .is_some_and(|found| found.accepted && found.peer == from.account)
         {
             batch.effects.events.push(Event::Typing {
                 conversation: typing.conversation,
@@ -168,7 +220,10 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
         Ok(batch.finish()?.events)
     };
     let then = move |events: Vec<_>| told.events.emit_all(events);
-    core.store.write_then(work, then).await
+    match core.store.write_then(work, then).await {
+        Err(Error::Untrusted(_)) => Ok(()),
+        done => done,
+    }
 }
 
 async fn release(core: &Arc<Core>, key: ChainKey, held: &mut Held) -> Result<()> {

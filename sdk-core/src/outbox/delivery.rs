@@ -111,6 +111,7 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
         }
         let next = waits.next(Instant::now());
         tokio::select! {
+            biased;
             () = core.wake_outbox.notified() => waits.unpark(),
             () = sleep_until(next) => {}
             _ = link.closed() => return,

@@ -229,6 +229,7 @@ async fn keep_asking(
             let since = activity.last().max(asked);
             let deadline = since.checked_add(SILENCE).unwrap_or(since);
             tokio::select! {
+                biased;
                 answered = &mut answer => match answered {
                     Err(RequestError::Disconnected | RequestError::Timeout) => return,
                     // A refusal is a sign of life.
