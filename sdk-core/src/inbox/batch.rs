@@ -101,7 +101,18 @@ impl<'a, 't> Batch<'a, 't> {
 
     /// Takes one envelope, whatever is in it.
     pub(crate) fn receive(&mut self, received: &Received) -> Result<()> {
-        let contact = contacts::find(self.tx, received.from.account)?;
+        let DeviceAddress { account, device } = received.from;
+        if account == self.local.account() {
+            // This account has one device, which does not write to itself. Nor is it asked.
+            let cause = "self_send".to_owned();
+            self.effects.events.push(Event::Undecryptable {
+                account,
+                device,
+                cause,
+            });
+            return Ok(());
+        }
+        let contact = contacts::find(self.tx, account)?;
         let opening = open(self, received.from, &received.ciphertext)?;
         if contact.is_some_and(|contact| contact.blocked) {
             // Not shown, and not missed either: nobody is to ask for it once the block is lifted.

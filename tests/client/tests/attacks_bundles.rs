@@ -252,7 +252,7 @@ fn mistakes() -> Vec<(&'static str, Mistake)> {
             bundle.signed_pre_key.as_mut().unwrap().id = 0;
         }),
         ("no one-time key", |bundle, _| {
-            bundle.one_time_pre_key = None
+            bundle.one_time_pre_key = None;
         }),
     ]
 }

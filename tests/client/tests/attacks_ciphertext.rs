@@ -19,7 +19,8 @@ use hushpost::{AccountId, Clock, Event, MessageState, SystemClock};
 use hushpost_client_tests::{KeyUse, Person, PersonOptions};
 use hushpost_evil_relay::{EvilRelay, Fate, HeldFrame, Record, Verdict};
 use hushpost_harness::Identity;
-use hushpost_wire::Delivery;
+use hushpost_wire::server_frame::Body;
+use hushpost_wire::{Delivery, Ephemeral};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -133,9 +134,15 @@ fn splices(one: &[u8], other: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Delivers each in place of somebody's message, under an envelope id of its own.
-fn deliver_all(line: &EvilRelay, to: AccountId, from: AccountId, all: &[Vec<u8>], like: &Delivery) {
+fn deliver_all(
+    line: &EvilRelay,
+    to: AccountId,
+    from: AccountId,
+    all: &[Vec<u8>],
+    model: &Delivery,
+) {
     for ciphertext in all {
-        let mut forged = sent_by(like, from, 1, 0);
+        let mut forged = sent_by(model, from, 1, 0);
         forged.message_id = rand::random::<[u8; 16]>().to_vec().into();
         forged.ciphertext = ciphertext.clone().into();
         line.deliver(to, &forged).unwrap();
@@ -292,6 +299,39 @@ async fn what_does_not_decrypt_is_told_and_sent_again() -> Result {
     Ok(())
 }
 
+#[tokio::test]
+async fn what_is_stored_for_somebody_is_not_used_up_by_a_push() -> Result {
+    let (_relay, line) = stage().await?;
+    let (alice, bob) = friends(&line, PersonOptions::default()).await?;
+    for body in ["one", "two"] {
+        hold_next(&line, bob.account, 1);
+        let mut events = bob.client.events();
+        let said = alice.say(&bob, body).await?;
+        let held = until_held(&line, bob.account, 1).await.remove(0);
+        // As if it were typing, or the like: nothing of that is kept, so the message would be lost.
+        for sender in [held.sender.clone(), None] {
+            let push = Body::Ephemeral(Ephemeral {
+                sender,
+                ciphertext: held.ciphertext.clone(),
+            });
+            line.push(bob.account, &push).unwrap();
+        }
+        for ciphertext in garbage(8) {
+            let push = Body::Ephemeral(Ephemeral {
+                sender: held.sender.clone(),
+                ciphertext: ciphertext.into(),
+            });
+            line.push(bob.account, &push).unwrap();
+        }
+        line.release();
+        let told = told_until(&bob, &mut events, said).await?;
+        check_calm(&bob, &told, 1, body).await?;
+        alice.until_state(said, MessageState::Delivered).await?;
+        line.forget();
+    }
+    Ok(())
+}
+
 /// Minutes by which Bob's clock is ahead. (In the one test that uses it.)
 static AHEAD: AtomicI64 = AtomicI64::new(0);
 
@@ -346,11 +386,11 @@ async fn a_storm_of_garbage_costs_one_fresh_session_an_hour() -> Result {
         configure: |config| config.pre_key_stock(10).clock(Ahead),
     };
     let (alice, mut bob) = friends(&line, ahead).await?;
-    let like = line.recorded_deliveries().pop().unwrap().1;
+    let model = line.recorded_deliveries().pop().unwrap().1;
     // She does not answer, so the questions go on.
     alice.client.disconnect().await;
     let mut events = bob.client.events();
-    deliver_all(&line, bob.account, alice.account, &garbage(400), &like);
+    deliver_all(&line, bob.account, alice.account, &garbage(400), &model);
     let mut told = 0;
     while told < 256 {
         let event = bob.until_event(&mut events, "an event", |_| true).await?;
@@ -378,10 +418,8 @@ async fn a_storm_of_garbage_costs_one_fresh_session_an_hour() -> Result {
     bob.until_online().await?;
     assert_eq!(bob.client.troubles().await?.len(), 256);
 
-    let account = bob.account;
     bob.reopen().await?;
     bob.client.connect();
-    assert_eq!(bob.account, account);
     alice.client.connect();
     let next = alice.say(&bob, "what a storm").await?;
     assert_eq!(bob.until_shown(next).await?, "what a storm");
@@ -396,11 +434,11 @@ async fn a_storm_of_garbage_costs_one_fresh_session_an_hour() -> Result {
 async fn garbage_from_accounts_that_do_not_exist_keeps_nobody_waiting() -> Result {
     let (_relay, line) = stage().await?;
     let (alice, bob) = friends(&line, PersonOptions::default()).await?;
-    let like = line.recorded_deliveries().pop().unwrap().1;
+    let model = line.recorded_deliveries().pop().unwrap().1;
     let mut events = bob.client.events();
     for ciphertext in garbage(100) {
         let nobody = Identity::new()?.account();
-        deliver_all(&line, bob.account, nobody, &[ciphertext], &like);
+        deliver_all(&line, bob.account, nobody, &[ciphertext], &model);
     }
     let next = alice.say(&bob, "do you hear me?").await?;
     let told = told_until(&bob, &mut events, next).await?;

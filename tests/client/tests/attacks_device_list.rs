@@ -109,7 +109,7 @@ fn devices_named(line: &EvilRelay, from: AccountId, to: AccountId) -> Vec<Vec<u3
 /// The next message to an account lacks this device, the relay says.
 fn claim_missing(line: &EvilRelay, account: AccountId, device: u32) {
     line.once().on_answer(move |asked, body, _| {
-        let (Request::Send(send), Body::Sent(sent)) = (asked, body) else {
+        let (Request::Send(send), Body::Sent(answer)) = (asked, body) else {
             return Verdict::Pass;
         };
         let to_them = |account: AccountId| {
@@ -119,7 +119,7 @@ fn claim_missing(line: &EvilRelay, account: AccountId, device: u32) {
         if !to_them(account) {
             return Verdict::Pass;
         }
-        sent.problems = vec![RecipientProblem {
+        answer.problems = vec![RecipientProblem {
             account: account.as_bytes().to_vec().into(),
             missing: vec![device],
             ..RecipientProblem::default()

@@ -15,19 +15,18 @@ use attack_stage::{
     Result, bundles_of, check_calm, first_delivery, first_message, flip, sent_by, stage,
     told_until, until_disowned,
 };
-use hushpost::{AccountId, Event, MessageState};
+use hushpost::{AccountId, Event, Events, MessageRef, MessageState};
 use hushpost_client_tests::{Person, PersonOptions};
 use hushpost_evil_relay::{EvilRelay, Fate, Verdict};
 use hushpost_wire::Delivery;
 
 /// Delivers it again, under its own envelope id and under another.
-fn replay(line: &EvilRelay, to: AccountId, delivery: &Delivery) -> Result {
+fn replay(line: &EvilRelay, to: AccountId, delivery: &Delivery) {
     let mut renamed = delivery.clone();
     flip(&mut renamed.message_id, 5);
     for again in [delivery, &renamed, delivery] {
         line.deliver(to, again).unwrap();
     }
-    Ok(())
 }
 
 #[tokio::test]
@@ -41,7 +40,7 @@ async fn a_first_message_that_comes_again_is_nothing_new() -> Result {
     let first = first_delivery(&line, bob.account);
 
     // Each time the honest message behind it is the only one that is shown.
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "at once").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "at once").await?;
@@ -50,7 +49,7 @@ async fn a_first_message_that_comes_again_is_nothing_new() -> Result {
     bob.client.connect();
     bob.until_online().await?;
     let mut events = bob.client.events();
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after a restart").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "after a restart").await?;
@@ -61,14 +60,14 @@ async fn a_first_message_that_comes_again_is_nothing_new() -> Result {
     let last = alice.say(&bob, "the last of a hundred").await?;
     bob.until_shown(last).await?;
     let mut events = bob.client.events();
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after a hundred").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "after a hundred").await?;
 
     bob.with(&alice).await?.delete().await?;
     let mut events = bob.client.events();
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after it was deleted").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "after it was deleted").await?;
@@ -79,7 +78,7 @@ async fn a_first_message_that_comes_again_is_nothing_new() -> Result {
     bob.until_state(answer, MessageState::Delivered).await?;
     alice.until_state(next, MessageState::Delivered).await?;
     let mut events = bob.client.events();
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after the answer").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "after the answer").await?;
@@ -107,7 +106,7 @@ async fn a_first_message_that_comes_again_after_many_turns_is_a_forgery_at_most(
     }
     let first = first_delivery(&line, bob.account);
     let mut events = bob.client.events();
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after many turns").await?;
     let told = told_until(&bob, &mut events, next).await?;
     let added = |event: &&Event| matches!(event, Event::MessageAdded { .. });
@@ -141,7 +140,7 @@ async fn a_first_message_without_one_time_keys_is_taken_once_too() -> Result {
     let message = first_message(&first.ciphertext).unwrap();
     assert_eq!(message.one_time_pre_key_id(), None);
 
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "now").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "now").await?;
@@ -149,7 +148,7 @@ async fn a_first_message_without_one_time_keys_is_taken_once_too() -> Result {
     let mut events = bob.client.events();
     bob.client.connect();
     bob.until_online().await?;
-    replay(&line, bob.account, &first)?;
+    replay(&line, bob.account, &first);
     let next = alice.say(&bob, "after a restart").await?;
     let told = told_until(&bob, &mut events, next).await?;
     check_calm(&bob, &told, 1, "after a restart").await?;
@@ -158,6 +157,79 @@ async fn a_first_message_without_one_time_keys_is_taken_once_too() -> Result {
         ["hello", "now", "after a restart"]
     );
     Ok(())
+}
+
+/// Somebody is told that something did not decrypt, and who is said to have sent it.
+async fn told_of(person: &Person, events: &mut Events, name: &str) -> Result<(AccountId, u32)> {
+    let told = person
+        .until_event(events, name, |event| {
+            matches!(
+                event,
+                Event::Undecryptable { .. } | Event::MessageAdded { .. }
+            )
+        })
+        .await?;
+    match told {
+        Event::Undecryptable {
+            account, device, ..
+        } => Ok((account, device.into())),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Addresses that no device has: nobody can be told of them.
+fn deliver_from_nowhere(line: &EvilRelay, to: &Person, from: &Person, envelope: &Delivery) {
+    for (account, device) in [
+        (vec![1; 16], 1),
+        (from.account.as_bytes().to_vec(), 0),
+        (from.account.as_bytes().to_vec(), 128),
+        (vec![1; 15], 1),
+        (Vec::new(), 1),
+    ] {
+        let mut forged = sent_by(envelope, from.account, device, 99);
+        forged.sender.as_mut().unwrap().account = account.into();
+        line.deliver(to.account, &forged).unwrap();
+    }
+    let mut anonymous = envelope.clone();
+    anonymous.sender = None;
+    line.deliver(to.account, &anonymous).unwrap();
+}
+
+async fn befriend(one: &Person, other: &Person) -> Result {
+    let hello = one.say(other, "hello").await?;
+    other.until_shown(hello).await?;
+    let answer = other.say(one, "hello too").await?;
+    one.until_shown(answer).await?;
+    one.until_state(hello, MessageState::Delivered).await?;
+    other.until_state(answer, MessageState::Delivered).await?;
+    Ok(())
+}
+
+/// Two envelopes from one to the other: the first there was, and one that was not delivered, and is held.
+async fn envelopes(
+    line: &EvilRelay,
+    from: &Person,
+    to: &Person,
+) -> Result<(MessageRef, [Delivery; 2])> {
+    let starts = first_delivery(line, to.account);
+    let account = to.account;
+    line.once().on_delivery(move |_, who| {
+        if who.is(account) {
+            Verdict::Hold
+        } else {
+            Verdict::Pass
+        }
+    });
+    let held = from.say(to, "for Bob, from Alice").await?;
+    from.until_state(held, MessageState::Sent).await?;
+    line.until("it to be held", |record| {
+        record.events().iter().any(|event| event.fate == Fate::Held)
+    })
+    .await
+    .unwrap();
+    let mut deliveries = line.recorded_deliveries().into_iter();
+    let (_, last) = deliveries.rfind(|(who, _)| who.is(account)).unwrap();
+    Ok((held, [starts, last]))
 }
 
 #[tokio::test]
@@ -169,106 +241,35 @@ async fn an_envelope_under_another_address_is_nobodys() -> Result {
     let mut dora = Person::registered("dora", line.address()).await?;
     // Everybody but Dora knows everybody.
     for (one, other) in [(&alice, &bob), (&bob, &carol), (&carol, &alice)] {
-        let hello = one.say(other, "hello").await?;
-        other.until_shown(hello).await?;
-        let answer = other.say(one, "hello too").await?;
-        one.until_shown(answer).await?;
-        one.until_state(hello, MessageState::Delivered).await?;
-        other.until_state(answer, MessageState::Delivered).await?;
+        befriend(one, other).await?;
     }
-    let starts = first_delivery(&line, bob.account);
-    // Kept back, so that nobody has used its key.
-    line.once().on_delivery({
-        let to = bob.account;
-        move |_, who| {
-            if who.is(to) {
-                Verdict::Hold
-            } else {
-                Verdict::Pass
-            }
-        }
-    });
-    let held = alice.say(&bob, "for Bob, from Alice").await?;
-    alice.until_state(held, MessageState::Sent).await?;
-    line.until("it to be held", |record| {
-        record.events().iter().any(|event| event.fate == Fate::Held)
-    })
-    .await
-    .unwrap();
-    let going_on = line
-        .recorded_deliveries()
-        .into_iter()
-        .rfind(|(who, _)| who.is(bob.account))
-        .unwrap()
-        .1;
-
+    let (held, envelopes) = envelopes(&line, &alice, &bob).await?;
     let mut id = 0;
-    for envelope in [&starts, &going_on] {
-        let places = [
+    for envelope in &envelopes {
+        for (name, account, device) in [
             ("another sender", carol.account, 1),
             ("a stranger", dora.account, 1),
             ("another device", alice.account, 2),
             ("the last device", alice.account, 127),
             ("himself", bob.account, 1),
             ("his other device", bob.account, 2),
-        ];
-        for (name, account, device) in places {
+        ] {
             id += 1;
             let mut events = bob.client.events();
-            line.deliver(bob.account, &sent_by(envelope, account, device, id))
-                .unwrap();
-            let told = bob
-                .until_event(&mut events, name, |event| {
-                    matches!(
-                        event,
-                        Event::Undecryptable { .. } | Event::MessageAdded { .. }
-                    )
-                })
-                .await?;
-            let Event::Undecryptable {
-                account: told_account,
-                device: told_device,
-                ..
-            } = told
-            else {
-                panic!("{name}: {told:?}");
-            };
-            assert_eq!(
-                (told_account, u32::from(told_device)),
-                (account, device),
-                "{name}"
-            );
+            let forged = sent_by(envelope, account, device, id);
+            line.deliver(bob.account, &forged).unwrap();
+            let told = told_of(&bob, &mut events, name).await?;
+            assert_eq!(told, (account, device), "{name}");
         }
         for other in [&carol, &dora] {
             id += 1;
             let mut events = other.client.events();
-            line.deliver(other.account, &sent_by(envelope, alice.account, 1, id))
-                .unwrap();
-            let told = other
-                .until_event(&mut events, "another recipient", |event| {
-                    matches!(
-                        event,
-                        Event::Undecryptable { .. } | Event::MessageAdded { .. }
-                    )
-                })
-                .await?;
-            assert!(matches!(told, Event::Undecryptable { .. }), "{told:?}");
+            let forged = sent_by(envelope, alice.account, 1, id);
+            line.deliver(other.account, &forged).unwrap();
+            told_of(other, &mut events, "another recipient").await?;
         }
     }
-    // Numbers that no device has, and no account: nobody can be told of them.
-    for (account, device) in [
-        (vec![1; 16], 0),
-        (vec![1; 16], 128),
-        (vec![1; 15], 1),
-        (Vec::new(), 1),
-    ] {
-        let mut forged = sent_by(&going_on, alice.account, device, 99);
-        forged.sender.as_mut().unwrap().account = account.into();
-        line.deliver(bob.account, &forged).unwrap();
-    }
-    let mut anonymous = going_on.clone();
-    anonymous.sender = None;
-    line.deliver(bob.account, &anonymous).unwrap();
+    deliver_from_nowhere(&line, &bob, &alice, &envelopes[1]);
 
     // The held one is as good as ever.
     line.release();
@@ -290,5 +291,7 @@ async fn an_envelope_under_another_address_is_nobodys() -> Result {
     assert_eq!(bob.until_shown(hello).await?, "we have not met");
     let hello = alice.say(&dora, "nor have we").await?;
     assert_eq!(dora.until_shown(hello).await?, "nor have we");
+    // Nobody becomes a contact of himself by it.
+    assert_eq!(bob.client.contacts().get(bob.account).await?, None);
     Ok(())
 }
