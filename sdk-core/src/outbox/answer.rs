@@ -64,9 +64,9 @@ fn stored(
     let local = LocalDevice::load(tx)?;
     contacts::told_list(tx, row.recipient, local.device_list_version)?;
     if let Some(message) = row.message {
-        let post = match Plaintext::decode(&row.body).map(|plaintext| plaintext.body) {
-            Ok(Body::Post(post)) => post,
-            _ => return Err(StoreError::Corrupted("a message in the outbox").into()),
+        let body = Plaintext::decode(&row.body).map(|plaintext| plaintext.body);
+        let Ok(Body::Post(post)) = body else {
+            return Err(StoreError::Corrupted("a message in the outbox").into());
         };
         messages::mark_sent(tx, &local, (message, &post), sent.accepted_ms, events)?;
     }

@@ -139,9 +139,14 @@ async fn nothing_that_was_written_can_be_read_in_any_file() -> Outcome {
 /// All tables, with the key, as one would look for something deleted: where any of these stands.
 fn tables_with(database: &Path, needles: &[Vec<u8>]) -> Outcome<(Vec<String>, usize)> {
     let salt = fs::read(database.with_extension("db.salt"))?;
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let hex: String = KEY
+        .iter()
+        .chain(&salt[..16])
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect();
     let open = rusqlite::Connection::open(database)?;
-    open.pragma_update(None, "key", format!("x'{}{}'", hex(&KEY), hex(&salt[..16])))?;
+    open.pragma_update(None, "key", format!("x'{hex}'"))?;
     open.pragma_update(None, "cipher_plaintext_header_size", 32)?;
     let mut names = open.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let names: Vec<String> = names
@@ -154,9 +159,8 @@ fn tables_with(database: &Path, needles: &[Vec<u8>]) -> Outcome<(Vec<String>, us
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             for column in 0..columns {
-                let bytes = match row.get_ref(column)? {
-                    ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
-                    _ => continue,
+                let (ValueRef::Blob(bytes) | ValueRef::Text(bytes)) = row.get_ref(column)? else {
+                    continue;
                 };
                 values += 1;
                 if needles.iter().any(|needle| holds(bytes, needle)) {

@@ -178,10 +178,14 @@ async fn every_ciphertext_is_of_a_size_class() -> Outcome {
         .await?
         .set_activity(Activity::Typing)
         .await?;
+    pair.judge("all sizes").await?;
     let end = pair.bob.history(&pair.alice).await?.pop().unwrap().cursor;
     let conversation = pair.bob.with(&pair.alice).await?;
     conversation.mark_read(end).await?;
-    pair.judge("all sizes").await?;
+    let own = pair.alice.history(&pair.bob).await?;
+    let own = own.iter().rfind(|message| message.is_own()).unwrap();
+    let read = MessageState::Read;
+    pair.alice.until_state(own.id, read).await?;
     let all = line.recorded_sends();
     let seen = sizes(all.iter().map(|(_, send)| send));
     // Texts, as many answers, and a receipt for each, at least in part.
