@@ -206,8 +206,8 @@ async fn a_dropped_receipt_costs_a_tick_until_the_message_is_read() -> Outcome {
     let last = history.last().unwrap().cursor;
     let conversation = stage.pair.bob.with(&stage.pair.alice).await?;
     conversation.mark_read(last).await?;
-    let state = MessageState::Read;
-    stage.pair.alice.until_state(said, state).await?;
+    let tick = MessageState::Read;
+    stage.pair.alice.until_state(said, tick).await?;
     Ok(())
 }
 
@@ -220,8 +220,8 @@ async fn two_hundred_messages_of_two_people_in_any_order() -> Outcome {
         let first = carol.say(bob, "hello from me too").await?;
         bob.until_shown(first).await?;
         bob.accept(&carol).await?;
-        let state = MessageState::Delivered;
-        carol.until_state(first, state).await?;
+        let tick = MessageState::Delivered;
+        carol.until_state(first, tick).await?;
 
         let events = bob.client.events();
         stage
@@ -328,8 +328,8 @@ async fn what_is_repeated_is_shown_once_now_and_after_a_restart() -> Outcome {
         }
         let message = stage.pair.alice_says("behind all of that").await?;
         stage.pair.bob.until_shown(message).await?;
-        let state = MessageState::Delivered;
-        stage.pair.alice.until_state(message, state).await?;
+        let tick = MessageState::Delivered;
+        stage.pair.alice.until_state(message, tick).await?;
         let texts = stage.pair.bob.texts(&stage.pair.alice).await?;
         assert_eq!(texts, stage.pair.alice.texts(&stage.pair.bob).await?);
         // What is older than all the keys that are still there cannot be told from a forgery.

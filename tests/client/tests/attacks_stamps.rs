@@ -100,7 +100,7 @@ async fn a_relay_with_a_wrong_clock_puts_nothing_out_of_order() -> Outcome {
 }
 
 #[tokio::test]
-async fn wrong_accept_times_lose_nothing() -> Outcome {
+async fn wrong_accept_times_change_no_order() -> Outcome {
     for time in wrong_times() {
         let (_relay, evil) = stage().await?;
         let mut pair = Pair::meet(evil.address()).await?;
@@ -132,7 +132,7 @@ async fn wrong_accept_times_lose_nothing() -> Outcome {
 }
 
 #[tokio::test]
-async fn accept_times_that_each_side_hears_otherwise_lose_nothing() -> Outcome {
+async fn accept_times_that_each_message_has_otherwise_change_no_order() -> Outcome {
     let (_relay, evil) = stage().await?;
     let mut pair = Pair::meet(evil.address()).await?;
     let mut turn = 0;
@@ -150,10 +150,10 @@ async fn accept_times_that_each_side_hears_otherwise_lose_nothing() -> Outcome {
         let state = MessageState::Delivered;
         pair.alice.until_state(*message, state).await?;
     }
-    // Where they stand at Bob's is the liar's, that each stands there once is not.
-    let mut shown: Vec<_> = pair.bob.history(&pair.alice).await?;
-    shown.retain(|message| said.contains(&message.id));
-    assert_eq!(shown.len(), said.len());
+    // The liar does not get to say in which order Alice said it.
+    let shown = pair.bob.history(&pair.alice).await?;
+    let shown: Vec<_> = shown.iter().map(|message| message.id).collect();
+    assert_eq!(shown[shown.len() - said.len()..], said);
     assert_eq!(pair.bob.client.troubles().await?, []);
     evil.repent();
     ask_and_answer(&mut pair, "in the end").await?;

@@ -474,8 +474,8 @@ async fn nobody_gets_at_what_was_said_to_others() -> Outcome {
         let mut windows = plaintext.windows(SECRET.len());
         assert!(!windows.any(|window| window == SECRET.as_bytes()));
     }
-    let state = stage.bob.client.message(secret).await?.unwrap().state;
-    assert_eq!(state, MessageState::Sent);
+    let tick = stage.bob.client.message(secret).await?.unwrap().state;
+    assert_eq!(tick, MessageState::Sent);
     stage.carol.client.connect();
     assert_eq!(stage.carol.until_shown(secret).await?, SECRET);
     let delivered = MessageState::Delivered;
