@@ -324,11 +324,13 @@ async fn receive(core: &Arc<Core>, link: &Link) -> Result<u64> {
     let local = core.store.read(LocalDevice::load).await?;
     match receive_after(link, local.received_through).await {
         Err(error) if error.refusal() == Some(ErrorCode::SequenceInvalid) => {
-            // The mailbox is a new one. What comes twice is known by its id.
+            // The mailbox is a new one, or we were told a number that it never gave. What comes twice is known
+            // by its id.
+            let through = receive_after(link, 0).await?;
             core.store
-                .write(|tx| LocalDevice::save_position(tx, 0))
+                .write(move |tx| LocalDevice::save_position(tx, through))
                 .await?;
-            Ok(receive_after(link, 0).await?)
+            Ok(through)
         }
         answer => Ok(answer?),
     }
