@@ -75,7 +75,8 @@ impl Client {
     }
 
     /// Connects, now and whenever the connection is lost, until [`disconnect`](Self::disconnect). Returns at
-    /// once. Must be called on a Tokio runtime.
+    /// once. Called again it tries at once instead of waiting: when the network is back, or the app comes to the
+    /// front. Must be called on a Tokio runtime.
     pub fn connect(&self) {
         engine::start(&self.0);
     }
@@ -100,7 +101,7 @@ impl Client {
     }
 
     /// The connection's state now, and every change.
-    pub fn connection_states(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+    pub fn connection_states(&self) -> impl Stream<Item = ConnectionState> + Send + Unpin + use<> {
         self.0.connection_states()
     }
 

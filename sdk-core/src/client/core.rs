@@ -68,6 +68,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) relay: RelayUrl,
     pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) wake_connection: Notify,
     pub(crate) wake_outbox: Notify,
     pub(crate) wake_receipts: Notify,
     pub(crate) wake_repair: Notify,
@@ -103,6 +104,7 @@ impl Core {
             },
             relay: config.relay,
             transport: config.transport,
+            wake_connection: Notify::new(),
             wake_outbox: Notify::new(),
             wake_receipts: Notify::new(),
             wake_repair: Notify::new(),
@@ -202,13 +204,15 @@ impl Core {
         Ok(local.map_or(now_ms, |local| local.clock.corrected(now_ms)))
     }
 
-    pub(crate) fn connection_states(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+    pub(crate) fn connection_states(
+        &self,
+    ) -> impl Stream<Item = ConnectionState> + Send + Unpin + use<> {
         let mut receiver = self.state.subscribe();
         receiver.mark_changed();
-        stream::unfold(receiver, |mut receiver| async {
+        Box::pin(stream::unfold(receiver, |mut receiver| async {
             receiver.changed().await.ok()?;
             let state = receiver.borrow_and_update().clone();
             Some((state, receiver))
-        })
+        }))
     }
 }

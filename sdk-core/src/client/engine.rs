@@ -45,13 +45,14 @@ enum Outcome {
     Stop(ConnectionState),
 }
 
-/// Starts, unless it runs.
+/// Starts. If it runs and waits for the next attempt, it tries at once.
 pub(crate) fn start(core: &Arc<Core>) {
     let mut engine = core.engine.lock().unwrap_or_else(PoisonError::into_inner);
     if engine
         .as_ref()
         .is_some_and(|engine| !engine.task.is_finished())
     {
+        core.wake_connection.notify_waiters();
         return;
     }
     let stop = CancellationToken::new();
@@ -100,8 +101,14 @@ async fn connect_again_and_again(core: &Arc<Core>) -> ConnectionState {
         core.set_link(None);
         backoff.lasted(started.elapsed());
         let retry_in = backoff.next(after, &mut core.rng.jitter());
+        // Made before the state is shown: who sees it and connects at once is heard.
+        let asked = core.wake_connection.notified();
         core.set_state(ConnectionState::Waiting { retry_in });
-        tokio::time::sleep(retry_in).await;
+        tokio::select! {
+            () = tokio::time::sleep(retry_in) => {}
+            // The app knows something: the network is back, or somebody looks at the screen.
+            () = asked => backoff.reset(),
+        }
     }
 }
 
@@ -244,7 +251,7 @@ async fn prove(
         let (address, key) = (local.address(), &local.authentication_key);
         match connection::authenticate(link, welcome, &core.relay, address, key).await {
             Ok(authenticated) => {
-                note_relay(core, welcome, false).await?;
+                note_relay(core, welcome).await?;
                 return Ok(authenticated);
             }
             Err(error) if error.refusal() == Some(ErrorCode::AuthenticationFailed) => {}
@@ -252,11 +259,7 @@ async fn prove(
         }
     }
     let authenticated = bring(core, link, welcome, registration, &local).await?;
-    let lost = local.storage_epoch.is_some() && !same_store;
-    note_relay(core, welcome, lost || !same_store).await?;
-    if lost {
-        core.events.emit(Event::RelayReset);
-    }
+    note_relay(core, welcome).await?;
     Ok(authenticated)
 }
 
@@ -296,26 +299,35 @@ async fn bring(
 }
 
 /// Stores what the welcome said: the relay's clock, and whether its store is another one.
-async fn note_relay(core: &Arc<Core>, welcome: &Welcome, other_store: bool) -> Result<()> {
+async fn note_relay(core: &Arc<Core>, welcome: &Welcome) -> Result<()> {
     let (now_ms, relay_ms) = (core.clock.now_ms(), welcome.time_ms);
     let epoch = welcome.storage_epoch.clone();
+    let told = Arc::clone(core);
     core.store
-        .write(move |tx| {
-            let local = LocalDevice::load(tx)?;
-            let mut clock = local.clock;
-            clock.correct(now_ms, relay_ms);
-            LocalDevice::save_clock(tx, &clock)?;
-            tx.execute(
-                "UPDATE local_device SET registered = 1, storage_epoch = ?1",
-                [epoch.as_ref()],
-            )?;
-            if other_store {
-                LocalDevice::save_position(tx, 0)?;
-                pre_keys::forget_uploads(tx)?;
-                outbox::send_again(tx)?;
-            }
-            Ok(())
-        })
+        .write_then(
+            move |tx| {
+                let local = LocalDevice::load(tx)?;
+                let mut clock = local.clock;
+                clock.correct(now_ms, relay_ms);
+                LocalDevice::save_clock(tx, &clock)?;
+                tx.execute(
+                    "UPDATE local_device SET registered = 1, storage_epoch = ?1",
+                    [epoch.as_ref()],
+                )?;
+                let same_store = local.storage_epoch.as_deref() == Some(epoch.as_ref());
+                if !same_store {
+                    LocalDevice::save_position(tx, 0)?;
+                    pre_keys::forget_uploads(tx)?;
+                    outbox::send_again(tx)?;
+                }
+                Ok(local.storage_epoch.is_some() && !same_store)
+            },
+            move |reset| {
+                if reset {
+                    told.events.emit(Event::RelayReset);
+                }
+            },
+        )
         .await
 }
 
@@ -343,5 +355,51 @@ async fn receive_after(link: &Link, after_sequence: u64) -> Result<u64, RequestE
     {
         Body::Acknowledged(answer) => Ok(answer.through_sequence),
         _ => Err(RequestError::Unexpected),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+    use crate::connection::{Connecting, RelayUrl, Transport};
+    use crate::{Client, Config, DatabaseKey, StoreThreads};
+
+    /// No network.
+    struct Nowhere;
+
+    impl Transport for Nowhere {
+        fn connect<'a>(&'a self, _: &'a RelayUrl) -> Connecting<'a> {
+            Box::pin(std::future::ready(Err(io::ErrorKind::NotConnected.into())))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connect_called_again_does_not_wait_for_the_next_attempt() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = "wss://relay.example".parse::<RelayUrl>().unwrap();
+        let config = Config::new(folder.path().join("db"), DatabaseKey::new([7; 32]), relay)
+            .store_threads(StoreThreads::Inline)
+            .transport(Nowhere);
+        let client = Client::open(config).await.unwrap();
+        let mut states = client.connection_states();
+        client.connect();
+        let mut asked = 0;
+        while asked < 20 {
+            if let Some(ConnectionState::Waiting { retry_in }) = states.next().await
+                && retry_in > Duration::from_millis(50)
+            {
+                // Time stands still but for the waits.
+                let called = Instant::now();
+                client.connect();
+                states.next().await;
+                assert_eq!(called.elapsed(), Duration::ZERO, "waited {retry_in:?}");
+                asked += 1;
+            }
+        }
+        client.close().await;
     }
 }

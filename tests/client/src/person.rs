@@ -221,7 +221,7 @@ impl Person {
     /// # Errors
     /// [`TestError::Silent`].
     pub async fn until_connection(&self, state: ConnectionState) -> Result<(), TestError> {
-        let mut states = Box::pin(self.client.connection_states());
+        let mut states = self.client.connection_states();
         let reached = timeout(PATIENCE, async {
             while let Some(now) = states.next().await {
                 if now == state {
