@@ -3,7 +3,7 @@
 //! A stamp is 48 bits of milliseconds and a 16-bit counter (Kulkarni et al., "Logical Physical Clocks", 2014), on
 //! a wall clock corrected by the relay's. It rises with every message sent and is moved up by every message
 //! seen, so an answer never sorts before what it answers. A stamp far past the relay's accept time counts as
-//! the accept time and moves nobody's clock: one liar, or one phone with a wrong date, cannot push a whole
+//! the accept time, and moves nobody's clock further than that: one liar, or one phone with a wrong date, cannot push a whole
 //! conversation into the future.
 //!
 //! Timers do not use this clock: they use the runtime's, which never jumps.
@@ -107,11 +107,10 @@ impl HybridClock {
         self.last
     }
 
-    /// Takes note of a message that was seen.
-    pub(crate) fn observe(&mut self, stamp: Stamp, accepted_ms: u64) {
-        if stamp.effective(accepted_ms) == stamp {
-            self.last = self.last.max(stamp);
-        }
+    /// Takes note of a message that was seen, by what its stamp counts as: an answer sorts after it, whatever
+    /// either clock shows.
+    pub(crate) fn observe(&mut self, counts_as: Stamp) {
+        self.last = self.last.max(counts_as);
     }
 
     /// Learns what the relay's clock shows.
@@ -135,9 +134,9 @@ mod tests {
         assert_eq!(near.effective(accepted), near);
         assert_eq!(far.effective(accepted), Stamp::at(accepted));
         let mut clock = HybridClock::default();
-        clock.observe(far, accepted);
-        assert_eq!(clock.last, Stamp::default());
-        clock.observe(near, accepted);
+        clock.observe(far.effective(accepted));
+        assert_eq!(clock.last, Stamp::at(accepted));
+        clock.observe(near.effective(accepted));
         assert!(clock.tick(accepted) > near);
     }
 
@@ -161,7 +160,7 @@ mod tests {
             let mut last = Stamp::default();
             for (turn, now) in times.into_iter().enumerate() {
                 if turn == 3 && let Some(stamp) = Stamp::checked(seen) {
-                    clock.observe(stamp, accepted);
+                    clock.observe(stamp.effective(accepted));
                 }
                 let tick = clock.tick(now);
                 prop_assert!(tick > last || tick.to_bits() == i64::MAX.cast_unsigned());
@@ -173,7 +172,7 @@ mod tests {
         #[test]
         fn a_stamp_that_moves_a_clock_is_not_far_ahead(bits in 0..u64::MAX / 2, accepted in 0..1u64 << 46) {
             let mut clock = HybridClock::default();
-            clock.observe(Stamp::from_bits(bits), accepted);
+            clock.observe(Stamp::from_bits(bits).effective(accepted));
             prop_assert!(clock.last.ms() <= accepted.saturating_add(TOLERANCE_MS));
         }
     }

@@ -330,8 +330,15 @@ pub(crate) fn mark_sent(
             |row| row.get(0),
         )?;
         if !far_ahead {
+            // But not to before what others have said meanwhile: what is said next may be an answer.
+            let seen: Option<i64> = tx.query_row(
+                "SELECT max(stamp) FROM message WHERE state NOT IN (10, 14)",
+                [],
+                |row| row.get(0),
+            )?;
             let mut clock = local.clock;
-            clock.last = effective;
+            let seen = seen.and_then(|seen| u64::try_from(seen).ok());
+            clock.last = effective.max(Stamp::from_bits(seen.unwrap_or(0)));
             LocalDevice::save_clock(tx, &clock)?;
         }
         if let Some((_, _, conversation)) = place(tx, message)? {

@@ -64,7 +64,7 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         fill(batch, &conversation, key, post.sequence, shown_through)?;
         return receipts::owe_delivered(batch, &conversation, key, post.sequence);
     }
-    batch.clock.observe(post.stamp, received.accepted_ms);
+    batch.clock.observe(stamp);
     receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
     if !is_next {
         batch.effects.held.insert(key);

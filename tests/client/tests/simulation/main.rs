@@ -27,7 +27,7 @@ use std::thread;
 use world::Story;
 
 /// As many as take about a minute in a debug build.
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 400;
 /// Failing seeds after which no more are tried.
 const ENOUGH: usize = 20;
 

@@ -6,6 +6,8 @@ use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 pub const PEOPLE: usize = 5;
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
@@ -27,6 +29,23 @@ pub enum Step {
     RelayLosesItsStore,
     RelayUp(bool),
     Weather(Weather),
+}
+
+impl Step {
+    const fn breaks_lines(&self) -> bool {
+        matches!(
+            self,
+            Self::Disconnect(_)
+                | Self::Restart(_)
+                | Self::Close(_)
+                | Self::Cut(_)
+                | Self::Line(..)
+                | Self::RelayRestarts
+                | Self::RelayLosesItsStore
+                | Self::RelayUp(_)
+                | Self::Weather(Weather::Rough)
+        )
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,18 +81,25 @@ impl Weather {
 pub struct Script {
     pub dice: ChaCha8Rng,
     pairs: Vec<(usize, usize)>,
+    wild_clocks: bool,
 }
 
 impl Script {
-    /// Draws who talks with whom.
-    pub fn new(mut dice: ChaCha8Rng) -> Self {
+    /// Draws who talks with whom. Where phones' clocks jump by hours and days, nothing breaks the lines: what is
+    /// stamped far ahead counts as the relay's accept time, and of a message that came there twice each side
+    /// may know another one.
+    pub fn new(mut dice: ChaCha8Rng, wild_clocks: bool) -> Self {
         let mut pairs = Vec::new();
         for _ in 0..dice.random_range(2..=4) {
             let one = dice.random_range(0..PEOPLE);
             let other = (one + dice.random_range(1..PEOPLE)) % PEOPLE;
             pairs.push((one, other));
         }
-        Self { dice, pairs }
+        Self {
+            dice,
+            pairs,
+            wild_clocks,
+        }
     }
 
     /// How many steps there are.
@@ -102,6 +128,16 @@ impl Script {
     }
 
     pub fn step(&mut self) -> Step {
+        match self.any_step() {
+            step if self.wild_clocks && step.breaks_lines() => {
+                let (one, _) = self.pair();
+                Step::Clock(one, self.wild_offset_ms())
+            }
+            step => step,
+        }
+    }
+
+    fn any_step(&mut self) -> Step {
         let (one, other) = self.pair();
         match self.dice.random_range(0..100) {
             0..42 => Step::Say(one, other, self.dice.random_range(1..=3)),
@@ -128,8 +164,13 @@ impl Script {
         }
     }
 
+    fn wild_offset_ms(&mut self) -> i64 {
+        let most = *[10, 60, 24 * 60].choose(&mut self.dice).unwrap() * MINUTE;
+        self.dice.random_range(-most..=most)
+    }
+
+    /// Within what is not noticed.
     fn offset_ms(&mut self) -> i64 {
-        const MINUTE: i64 = 60_000;
         self.dice.random_range(-MINUTE..=MINUTE)
     }
 }

@@ -51,13 +51,14 @@ pub struct World {
 /// Runs a seed.
 pub async fn run(seed: u64) -> Story {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
-    let weather = if dice.random_range(0..4) == 0 {
+    let wild_clocks = dice.random_range(0..4) == 0;
+    let weather = if !wild_clocks && dice.random_range(0..4) == 0 {
         Weather::Rough
     } else {
         Weather::Fine
     };
     let mut world = World::begin(weather, &mut dice).await;
-    let mut script = Script::new(dice);
+    let mut script = Script::new(dice, wild_clocks);
     for _ in 0..script.length() {
         let step = script.step();
         world.note(&format!("{step:?}"));
