@@ -105,9 +105,10 @@ async fn connect_again_and_again(core: &Arc<Core>) -> ConnectionState {
         let asked = core.wake_connection.notified();
         core.set_state(ConnectionState::Waiting { retry_in });
         tokio::select! {
-            () = tokio::time::sleep(retry_in) => {}
+            biased;
             // The app knows something: the network is back, or somebody looks at the screen.
             () = asked => backoff.reset(),
+            () = tokio::time::sleep(retry_in) => {}
         }
     }
 }
@@ -136,6 +137,7 @@ async fn serve(core: &Arc<Core>, link: Link, pushes: Pushes) -> Outcome {
     tasks.spawn(upkeep::run(Arc::clone(core), link.clone()));
     let inbox = task::run(Arc::clone(core), link.clone(), pushes);
     tokio::select! {
+        biased;
         ending = link.closed() => ended(&ending),
         () = inbox => if link.is_closed() {
             ended(&link.closed().await)
