@@ -8,7 +8,7 @@
 //! none of them but the mailbox, whose journal is part of every commit.
 
 mod checkpoint;
-mod schema;
+pub(crate) mod schema;
 pub mod writer;
 
 use std::path::{Path, PathBuf};

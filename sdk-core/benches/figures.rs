@@ -1,7 +1,8 @@
 //! The figures an app's users feel, against a real relay process on this machine:
 //!
 //! ```sh
-//! cargo bench -p hushpost
+//! cargo bench -p hushpost            # all of them
+//! cargo bench -p hushpost -- search  # open, list and search alone; or `talk`, which includes the catch-up
 //! ```
 //!
 //! The relay is built with the same profile; its limits are off, so that they are not what is measured.
@@ -41,11 +42,16 @@ async fn main() {
         .unwrap();
     let url = format!("ws://{}", relay.address());
     let folder = tempfile::tempdir().unwrap();
-    let alice = register(folder.path().join("alice"), &url).await;
-    let bob = register(folder.path().join("bob"), &url).await;
-    talk(&alice, &bob).await;
-    catch_up(&alice, bob, &url, &folder.path().join("bob")).await;
-    large_store(&folder.path().join("large"), &url).await;
+    let only = |part: &str| arguments.iter().any(|argument| argument == part);
+    if !only("search") {
+        let alice = register(folder.path().join("alice"), &url).await;
+        let bob = register(folder.path().join("bob"), &url).await;
+        talk(&alice, &bob).await;
+        catch_up(&alice, bob, &url, &folder.path().join("bob")).await;
+    }
+    if !only("talk") {
+        large_store(&folder.path().join("large"), &url).await;
+    }
 }
 
 fn config(database: &Path, url: &str) -> Config {

@@ -85,10 +85,7 @@ fn ciphertext(id: u8, device: i64, shared: bool) -> (Bytes, Bytes) {
 
 impl World {
     fn new() -> Self {
-        let connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch(include_str!("../store/migrations/0001.sql"))
-            .unwrap();
+        let connection = crate::store::schema::in_memory();
         connection
             .execute_batch(
                 "INSERT INTO account (id, account, device_list, list_signature, list_version)

@@ -3,13 +3,14 @@
 //! Two tables, a newer and an older generation of 30 days each: forgetting is emptying a table. What the
 //! journal still holds is in memory.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use hushpost_wire::{DeviceAddress, MessageId};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 use super::DeviceKey;
+use crate::store::{from_sql, to_sql};
 
 /// How long one generation is the newer one, milliseconds.
 const GENERATION_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -17,8 +18,11 @@ const GENERATION_MS: u64 = 30 * 24 * 3600 * 1000;
 /// A hash of (sender, message id, device). 128 bits: a chance collision would lose a message.
 pub(super) type SeenKey = [u8; 16];
 
+/// A key, and when its message was accepted, milliseconds since the Unix epoch.
+pub(super) type Sighting = (SeenKey, u64);
+
 pub(super) struct Seen {
-    recent: HashSet<SeenKey>,
+    recent: HashMap<SeenKey, u64>,
     newer: Generation,
     since_ms: u64,
 }
@@ -39,8 +43,8 @@ impl Generation {
 
     const fn insert(self) -> &'static str {
         match self {
-            Self::A => "INSERT OR IGNORE INTO seen_a (key) VALUES (?1)",
-            Self::B => "INSERT OR IGNORE INTO seen_b (key) VALUES (?1)",
+            Self::A => "INSERT OR IGNORE INTO seen_a (key, accepted_ms) VALUES (?1, ?2)",
+            Self::B => "INSERT OR IGNORE INTO seen_b (key, accepted_ms) VALUES (?1, ?2)",
         }
     }
 }
@@ -75,34 +79,36 @@ impl Seen {
                 })
         };
         Ok(Self {
-            recent: HashSet::new(),
+            recent: HashMap::new(),
             newer: if state("seen_newer")? == 0 {
                 Generation::A
             } else {
                 Generation::B
             },
-            since_ms: crate::store::from_sql(state("seen_since")?),
+            since_ms: from_sql(state("seen_since")?),
         })
     }
 
-    pub(super) fn contains(
+    /// When the message was accepted, if it was; 0 if that is not known any more.
+    pub(super) fn accepted(
         &self,
         connection: &Connection,
         key: &SeenKey,
-    ) -> rusqlite::Result<bool> {
-        if self.recent.contains(key) {
-            return Ok(true);
+    ) -> rusqlite::Result<Option<u64>> {
+        if let Some(accepted_ms) = self.recent.get(key) {
+            return Ok(Some(*accepted_ms));
         }
-        connection
+        let found: Option<i64> = connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM seen_a WHERE key = ?1)
-                     OR EXISTS (SELECT 1 FROM seen_b WHERE key = ?1)",
+                "SELECT coalesce((SELECT accepted_ms FROM seen_a WHERE key = ?1),
+                                 (SELECT accepted_ms FROM seen_b WHERE key = ?1))",
             )?
-            .query_row(params![key], |row| row.get(0))
+            .query_row(params![key], |row| row.get(0))?;
+        Ok(found.map(from_sql))
     }
 
-    pub(super) fn remember(&mut self, key: SeenKey) {
-        self.recent.insert(key);
+    pub(super) fn remember(&mut self, (key, accepted_ms): Sighting) {
+        self.recent.insert(key, accepted_ms);
     }
 
     pub(super) fn forget(&mut self, key: &SeenKey) {
@@ -113,12 +119,12 @@ impl Seen {
     pub(super) fn settle(
         &self,
         connection: &Connection,
-        keys: &mut [SeenKey],
+        sightings: &mut [Sighting],
     ) -> rusqlite::Result<()> {
-        keys.sort_unstable();
+        sightings.sort_unstable();
         let mut insert = connection.prepare_cached(self.newer.insert())?;
-        for key in keys.iter() {
-            insert.execute(params![key])?;
+        for (key, accepted_ms) in sightings.iter() {
+            insert.execute(params![key, to_sql(*accepted_ms)])?;
         }
         Ok(())
     }
@@ -149,7 +155,7 @@ impl Seen {
             older
         };
         write("seen_newer", i64::from(newer == Generation::B))?;
-        write("seen_since", crate::store::to_sql(now_ms))?;
+        write("seen_since", to_sql(now_ms))?;
         Ok(Some(Turn(newer, now_ms)))
     }
 
@@ -166,19 +172,13 @@ pub(super) struct Turn(Generation, u64);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::HashSet;
 
-    fn tables() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch(include_str!("../store/migrations/0001.sql"))
-            .unwrap();
-        connection
-    }
+    use super::*;
 
     #[test]
     fn a_key_is_remembered_for_a_whole_generation_and_forgotten_after_two() {
-        let connection = tables();
+        let connection = crate::store::schema::in_memory();
         let mut seen = Seen::open(&connection).unwrap();
         let turn = |seen: &mut Seen, now| {
             let turn = seen.turn(&connection, now).unwrap().unwrap();
@@ -187,18 +187,18 @@ mod tests {
         let start = 1_764_000_000_000;
         turn(&mut seen, start);
         assert!(seen.turn(&connection, start + 1).unwrap().is_none());
-        seen.settle(&connection, &mut [[1; 16]]).unwrap();
-        assert!(seen.contains(&connection, &[1; 16]).unwrap());
+        seen.settle(&connection, &mut [([1; 16], 17)]).unwrap();
+        assert_eq!(seen.accepted(&connection, &[1; 16]).unwrap(), Some(17));
 
         turn(&mut seen, start + GENERATION_MS);
-        seen.settle(&connection, &mut [[2; 16]]).unwrap();
+        seen.settle(&connection, &mut [([2; 16], 18)]).unwrap();
         // As after a restart.
         let mut seen = Seen::open(&connection).unwrap();
-        assert!(seen.contains(&connection, &[1; 16]).unwrap());
+        assert_eq!(seen.accepted(&connection, &[1; 16]).unwrap(), Some(17));
 
         turn(&mut seen, start + 2 * GENERATION_MS);
-        assert!(!seen.contains(&connection, &[1; 16]).unwrap());
-        assert!(seen.contains(&connection, &[2; 16]).unwrap());
+        assert_eq!(seen.accepted(&connection, &[1; 16]).unwrap(), None);
+        assert_eq!(seen.accepted(&connection, &[2; 16]).unwrap(), Some(18));
     }
 
     #[test]

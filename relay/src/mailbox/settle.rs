@@ -49,7 +49,7 @@ impl MailboxTable {
     /// commit.
     pub(crate) fn settle_slice(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let mut slice = Slice::default();
-        let mut keys = Vec::new();
+        let mut sightings = Vec::new();
         let mut acknowledged = BTreeSet::new();
         let mut work = 0usize;
         let mut last_row = None;
@@ -65,14 +65,14 @@ impl MailboxTable {
                 slice.devices.insert(*device, *sequence);
             }
             acknowledged.extend(row.acknowledged.iter().copied());
-            keys.extend_from_slice(&row.keys);
+            sightings.extend_from_slice(&row.sightings);
             last_row = Some(row.id);
         }
         let Some(last_row) = last_row else {
             return Ok(());
         };
         self.turn = self.seen.turn(connection, now_ms())?;
-        self.seen.settle(connection, &mut keys)?;
+        self.seen.settle(connection, &mut sightings)?;
         let mut payloads = Payloads::default();
         let mut moved: Vec<(DeviceKey, Vec<(u64, Entry)>)> = Vec::new();
         for device in acknowledged {
@@ -124,7 +124,7 @@ impl MailboxTable {
         }
         for row in self.rows.drain(..slice.rows.min(self.rows.len())) {
             self.rows_size = self.rows_size.saturating_sub(row.size);
-            for key in &row.keys {
+            for (key, _) in &row.sightings {
                 self.seen.forget(key);
             }
         }

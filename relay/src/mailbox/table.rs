@@ -14,7 +14,7 @@ use hushpost_wire::CloseReason;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::journal::{self, AcknowledgementRecord, EntryRecord, MessageRecord, Row};
-use super::seen::{self, Seen, SeenKey, Turn};
+use super::seen::{self, Seen, SeenKey, Sighting, Turn};
 use super::{
     Acknowledgement, DeviceKey, Entry, Mailbox, Message, Outcome, Refusal, Submission, page,
 };
@@ -57,7 +57,7 @@ pub(super) struct JournalRow {
     pub(super) devices: Vec<(DeviceKey, u64)>,
     /// Devices that acknowledged something in it.
     pub(super) acknowledged: Vec<DeviceKey>,
-    pub(super) keys: Vec<SeenKey>,
+    pub(super) sightings: Vec<Sighting>,
 }
 
 impl JournalRow {
@@ -68,7 +68,7 @@ impl JournalRow {
             written: Instant::now(),
             devices: Vec::new(),
             acknowledged: Vec::new(),
-            keys: Vec::new(),
+            sightings: Vec::new(),
         }
     }
 }
@@ -135,7 +135,8 @@ impl MailboxTable {
             });
             for entry in record.entries {
                 let device = DeviceKey(entry.device);
-                known.keys.push(seen::key(sender, message_id, device));
+                let key = seen::key(sender, message_id, device);
+                known.sightings.push((key, record.accepted_ms));
                 let Some(slot) = self.slot(connection, device)? else {
                     continue;
                 };
@@ -158,8 +159,8 @@ impl MailboxTable {
                 known.acknowledged.push(device);
             }
         }
-        for key in &known.keys {
-            self.seen.remember(*key);
+        for sighting in &known.sightings {
+            self.seen.remember(*sighting);
         }
         self.rows_size = self.rows_size.saturating_add(size);
         self.rows.push_back(known);
@@ -214,10 +215,17 @@ impl MailboxTable {
         connection: &Connection,
         submission: Submission,
     ) -> Result<(), StoreError> {
+        let known = self.earlier_tries(connection, &submission);
+        let (known, mut result) = match known {
+            Ok(known) => (known, Ok(())),
+            Err(error) => (Vec::new(), Err(error.into())),
+        };
+        // One message is accepted once, whenever whichever device gets it: clients order by this time.
+        let mut earlier = known.iter().filter_map(|(_, accepted_ms)| *accepted_ms);
         let message = Arc::new(Message {
             id: submission.id,
             sender: submission.sender,
-            accepted_ms: now_ms(),
+            accepted_ms: earlier.find(|at| *at > 0).unwrap_or_else(now_ms),
             shared: submission.shared,
         });
         let mut staged = StagedSubmission {
@@ -231,9 +239,9 @@ impl MailboxTable {
             message,
             answer: submission.answer,
         };
-        let mut result = Ok(());
-        for (place, recipient) in submission.recipients.into_iter().enumerate() {
-            match self.stage_entry(connection, &mut staged, recipient) {
+        for (place, (recipient, known)) in submission.recipients.into_iter().zip(known).enumerate()
+        {
+            match self.stage_entry(connection, &mut staged, recipient, known) {
                 Ok(None) => staged.outcome.stored = staged.outcome.stored.saturating_add(1),
                 Ok(Some(refusal)) => staged.outcome.refused.push((place, refusal)),
                 Err(error) => {
@@ -247,17 +255,32 @@ impl MailboxTable {
         result
     }
 
+    /// For each recipient: when an earlier try was accepted.
+    fn earlier_tries(
+        &self,
+        connection: &Connection,
+        submission: &Submission,
+    ) -> rusqlite::Result<Vec<(SeenKey, Option<u64>)>> {
+        let recipients = submission.recipients.iter();
+        recipients
+            .map(|recipient| {
+                let key = seen::key(submission.sender, submission.id, recipient.device);
+                Ok((key, self.seen.accepted(connection, &key)?))
+            })
+            .collect()
+    }
+
     fn stage_entry(
         &mut self,
         connection: &Connection,
         staged: &mut StagedSubmission,
         recipient: super::Recipient,
+        (key, earlier): (SeenKey, Option<u64>),
     ) -> rusqlite::Result<Option<Refusal>> {
-        let device = recipient.device;
-        let key = seen::key(staged.message.sender, staged.message.id, device);
-        if self.seen.contains(connection, &key)? {
+        if earlier.is_some() {
             return Ok(None);
         }
+        let device = recipient.device;
         let most = if recipient.stranger {
             self.settings.stranger_messages
         } else {
@@ -276,7 +299,7 @@ impl MailboxTable {
             .entries
             .push((Arc::clone(&slot.mailbox), sequence, recipient.own));
         staged.keys.push(key);
-        self.seen.remember(key);
+        self.seen.remember((key, staged.message.accepted_ms));
         Ok(None)
     }
 
@@ -335,7 +358,10 @@ impl MailboxTable {
                     .iter()
                     .map(|(mailbox, sequence, _)| (mailbox.device(), *sequence)),
             );
-            known.keys.extend(&staged.keys);
+            let keys = staged.keys.iter();
+            known
+                .sightings
+                .extend(keys.map(|key| (*key, message.accepted_ms)));
         }
         for (acknowledgement, raised) in &self.acknowledgements {
             if raised.is_some() {

@@ -7,7 +7,18 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::OpenError;
 
 /// Step `n` brings a database from version `n` to `n + 1`. A released step is never edited.
-const STEPS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
+
+/// The newest tables, empty.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Connection {
+    let connection = Connection::open_in_memory().expect("a database in memory");
+    migrate(&connection, Path::new("memory")).expect("tables");
+    connection
+}
 
 /// Brings the tables to the newest version.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {

@@ -23,12 +23,23 @@ use crate::store::{StoreError, Transaction};
 /// Messages of one sender that are asked for after the database went back in time.
 const MOST_LOST: u64 = 10_000;
 
+/// An Ed25519 key as it is stored: the key pair is derived where it is needed, and not with every look at the
+/// device.
+pub(crate) struct Seed(Zeroizing<[u8; 32]>);
+
+impl Seed {
+    pub(crate) fn signing_key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.0)
+    }
+}
+
 /// This device, as stored.
 pub(crate) struct LocalDevice {
-    pub(crate) account_key: SigningKey,
+    account: AccountId,
+    pub(crate) account_key: Seed,
     pub(crate) device: DeviceId,
     pub(crate) identity: IdentityKeyPair,
-    pub(crate) authentication_key: SigningKey,
+    pub(crate) authentication_key: Seed,
     pub(crate) registration_id: RegistrationId,
     pub(crate) chain: ChainId,
     pub(crate) device_list: SignedDeviceList,
@@ -49,7 +60,7 @@ impl LocalDevice {
         let mut query = db.prepare_cached(
             "SELECT account_key, device, identity_key, authentication_key, registration_id, chain,
                     device_list, device_list_signature, device_list_version, registered,
-                    storage_epoch, received_through, clock_last, clock_offset, delivery_token
+                    storage_epoch, received_through, clock_last, clock_offset, delivery_token, account
              FROM local_device",
         )?;
         Ok(query.query_row([], Self::read).optional()?)
@@ -61,12 +72,11 @@ impl LocalDevice {
     }
 
     fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
-        let seed = |index| -> Result<SigningKey, rusqlite::Error> {
-            let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(row.get(index)?);
-            Ok(SigningKey::from_bytes(&bytes))
-        };
+        let seed =
+            |index| -> Result<Seed, rusqlite::Error> { Ok(Seed(Zeroizing::new(row.get(index)?))) };
         let identity = Zeroizing::new(row.get::<_, Vec<u8>>(2)?);
         Ok(Self {
+            account: account(row, 15)?,
             account_key: seed(0)?,
             device: device(row, 1)?,
             identity: checked(2, || IdentityKeyPair::decode(&identity))?,
@@ -103,12 +113,13 @@ impl LocalDevice {
         let keys = DeviceKeys::generate(rng)?;
         let list = keys.sign_list(&account_key, device, 1, now_ms);
         tx.execute(
-            "INSERT INTO local_device (one, account_key, device, identity_key, authentication_key,
+            "INSERT INTO local_device (one, account, account_key, device, identity_key, authentication_key,
                  registration_id, chain, device_list, device_list_signature, device_list_version,
                  delivery_token, replay_guard)
-             VALUES (1, :account_key, :device, :identity_key, :authentication_key,
+             VALUES (1, :account, :account_key, :device, :identity_key, :authentication_key,
                  :registration_id, :chain, :list, :signature, 1, :delivery_token, :replay_guard)",
             named_params! {
+                ":account": AccountId::of_key(account_key.verifying_key().as_bytes()).as_bytes(),
                 ":account_key": account_key.as_bytes(),
                 ":device": device.get(),
                 ":identity_key": keys.identity.encode().as_slice(),
@@ -135,7 +146,12 @@ impl LocalDevice {
         rng: &mut Randomness,
     ) -> Result<(), Error> {
         let keys = DeviceKeys::generate(rng)?;
-        let list = keys.sign_list(&self.account_key, self.device, version, now_ms);
+        let list = keys.sign_list(
+            &self.account_key.signing_key(),
+            self.device,
+            version,
+            now_ms,
+        );
         tx.execute(
             "UPDATE local_device SET identity_key = :identity_key,
                  authentication_key = :authentication_key, registration_id = :registration_id,
@@ -200,13 +216,13 @@ impl LocalDevice {
         Ok(())
     }
 
-    pub(crate) fn account(&self) -> AccountId {
-        AccountId::of_key(self.account_key.verifying_key().as_bytes())
+    pub(crate) const fn account(&self) -> AccountId {
+        self.account
     }
 
-    pub(crate) fn address(&self) -> DeviceAddress {
+    pub(crate) const fn address(&self) -> DeviceAddress {
         DeviceAddress {
-            account: self.account(),
+            account: self.account,
             device: self.device,
         }
     }

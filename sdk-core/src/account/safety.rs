@@ -56,7 +56,7 @@ pub(crate) fn between(db: &Connection, account: AccountId) -> Result<ContactSafe
     number(
         (
             local.account(),
-            local.account_key.verifying_key().to_bytes(),
+            local.account_key.signing_key().verifying_key().to_bytes(),
         ),
         (account, key),
     )

@@ -250,7 +250,7 @@ async fn prove(
     let local = core.store.read(LocalDevice::load).await?;
     let same_store = local.storage_epoch.as_deref() == Some(welcome.storage_epoch.as_ref());
     if local.registered && same_store {
-        let (address, key) = (local.address(), &local.authentication_key);
+        let (address, key) = (local.address(), &local.authentication_key.signing_key());
         match connection::authenticate(link, welcome, &core.relay, address, key).await {
             Ok(authenticated) => {
                 note_relay(core, welcome).await?;
@@ -277,7 +277,7 @@ async fn bring(
         welcome,
         &core.relay,
         local.address(),
-        &local.authentication_key,
+        &local.authentication_key.signing_key(),
         registration.at_the_relay(local),
     )
     .await;
@@ -291,7 +291,7 @@ async fn bring(
                 welcome,
                 &core.relay,
                 local.address(),
-                &local.authentication_key,
+                &local.authentication_key.signing_key(),
                 registration.at_the_relay(&local),
             )
             .await?)

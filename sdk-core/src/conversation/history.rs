@@ -56,6 +56,15 @@ pub(crate) fn one(db: &Connection, message: MessageRef) -> Result<Option<Message
     Ok(query.query_row(key, read).optional()?)
 }
 
+/// A message by its row, if it is one to be shown.
+pub(crate) fn by_row(db: &Connection, row: i64) -> Result<Option<Message>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
+         WHERE m.id = ?1 AND m.state > 0"
+    ))?;
+    Ok(query.query_row([row], read).optional()?)
+}
+
 fn page(
     db: &Connection,
     conversation: ConversationId,

@@ -12,10 +12,10 @@ use crate::Result;
 use crate::client::Core;
 use crate::content::ConversationId;
 use crate::conversation::history;
-use crate::event::{Event, Events, MessageRef};
+use crate::event::{Event, Events};
 use crate::message::Message;
 use crate::store::StoreError;
-use crate::store::columns::{account, checked, message_id, unsigned};
+use crate::store::columns::{account, checked, unsigned};
 
 /// Most conversations in one page, and in an observed list.
 const MAX_LISTED: usize = 10_000;
@@ -226,9 +226,8 @@ impl Observer {
 
 const COLUMNS: &str = "c.conversation_id, c.peer, coalesce(p.name, p.user_name), c.standing,
      c.activity >> 16, c.unread, c.archived, c.muted_until_ms, c.pinned_ms, c.draft,
-     m.sender, m.message_id, -c.pinned_ms, -c.activity, c.id";
-const TABLES: &str = "conversation c JOIN contact p ON p.account = c.peer
-     LEFT JOIN message m ON m.id = c.last_message";
+     -c.pinned_ms, -c.activity, c.id, c.last_message";
+const TABLES: &str = "conversation c JOIN contact p ON p.account = c.peer";
 
 fn page(
     db: &Connection,
@@ -262,10 +261,10 @@ pub(crate) fn summary(db: &Connection, id: ConversationId) -> Result<Option<Conv
 fn with_message(
     db: &Connection,
     entry: ConversationSummary,
-    last: Option<MessageRef>,
+    last: Option<i64>,
 ) -> Result<ConversationSummary> {
     let last_message = match last {
-        Some(last) => history::one(db, last)?,
+        Some(last) => history::by_row(db, last)?,
         None => None,
     };
     Ok(ConversationSummary {
@@ -274,17 +273,11 @@ fn with_message(
     })
 }
 
-type Entry = (ConversationSummary, Option<MessageRef>);
+/// An entry without its last message, and the row of that.
+type Entry = (ConversationSummary, Option<i64>);
 
 fn read(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
     let id: [u8; 16] = row.get(0)?;
-    let last = match row.get::<_, Option<Vec<u8>>>(10)? {
-        Some(_) => Some(MessageRef {
-            sender: account(row, 10)?,
-            id: message_id(row, 11)?,
-        }),
-        None => None,
-    };
     let pinned_ms: i64 = row.get(8)?;
     let entry = ConversationSummary {
         id: checked(0, || {
@@ -303,9 +296,9 @@ fn read(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
         muted_until_ms: unsigned(row, 7)?,
         pinned: pinned_ms != 0,
         draft: row.get(9)?,
-        order: (row.get(12)?, row.get(13)?, row.get(14)?),
+        order: (row.get(10)?, row.get(11)?, row.get(12)?),
     };
-    Ok((entry, last))
+    Ok((entry, row.get(13)?))
 }
 
 impl ConversationSummary {

@@ -156,10 +156,7 @@ fn fill(
         return Ok(());
     }
     let mut through = sequence.get();
-    for held in held_back(batch, key)? {
-        if held.sequence.get() != through.saturating_add(1) {
-            break;
-        }
+    while let Some(held) = next_held(batch, key, through)? {
         unhold(batch, conversation, &held)?;
         through = held.sequence.get();
     }
@@ -182,25 +179,41 @@ struct Held {
     stamp: i64,
 }
 
+/// All that a chain holds back. Without the index named, the whole chain would be looked through.
 fn held_back(batch: &Batch<'_, '_>, key: ChainKey) -> Result<Vec<Held>> {
     let mut query = batch.tx.prepare_cached(
-        "SELECT id, sender, message_id, sequence, stamp FROM message
+        "SELECT id, sender, message_id, sequence, stamp FROM message INDEXED BY message_held
          WHERE state = 0 AND conversation = ?1 AND sender = ?2 AND device = ?3 AND chain = ?4
          ORDER BY sequence",
     )?;
-    let rows = query.query_map(key.columns(), |row| {
-        let sequence = unsigned(row, 3)?;
-        Ok(Held {
-            row: row.get(0)?,
-            id: MessageRef {
-                sender: account(row, 1)?,
-                id: message_id(row, 2)?,
-            },
-            sequence: crate::store::columns::checked(3, || Sequence::new(sequence))?,
-            stamp: row.get(4)?,
-        })
-    })?;
+    let rows = query.query_map(key.columns(), read_held)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What is held back for the place after `through`.
+fn next_held(batch: &Batch<'_, '_>, key: ChainKey, through: u64) -> Result<Option<Held>> {
+    let (conversation, sender, device, chain) = key.columns();
+    let mut query = batch.tx.prepare_cached(
+        "SELECT id, sender, message_id, sequence, stamp FROM message INDEXED BY message_held
+         WHERE state = 0 AND conversation = ?1 AND sender = ?2 AND device = ?3 AND chain = ?4
+             AND sequence = ?5",
+    )?;
+    let next = signed(through.saturating_add(1));
+    let found = query.query_row((conversation, sender, device, chain, next), read_held);
+    Ok(found.optional()?)
+}
+
+fn read_held(row: &rusqlite::Row<'_>) -> Result<Held, rusqlite::Error> {
+    let sequence = unsigned(row, 3)?;
+    Ok(Held {
+        row: row.get(0)?,
+        id: MessageRef {
+            sender: account(row, 1)?,
+            id: message_id(row, 2)?,
+        },
+        sequence: crate::store::columns::checked(3, || Sequence::new(sequence))?,
+        stamp: row.get(4)?,
+    })
 }
 
 fn unhold(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, held: &Held) -> Result<()> {

@@ -5,6 +5,7 @@
 -- This device: one row. Everything here is secret or about this device alone, and never in a backup.
 CREATE TABLE local_device (
     one INTEGER PRIMARY KEY CHECK (one = 1),
+    account BLOB NOT NULL,                  -- made from the account key: saves deriving it with every look
     account_key BLOB NOT NULL,              -- Ed25519 seed, 32 bytes
     device INTEGER NOT NULL,
     identity_key BLOB NOT NULL,             -- an encoded IdentityKeyPair
@@ -114,7 +115,7 @@ CREATE TABLE message (
 
 CREATE INDEX message_order ON message (conversation, stamp, sender, device, sequence) WHERE state > 0;
 CREATE INDEX message_unread ON message (conversation, stamp) WHERE state = 1;
-CREATE INDEX message_held ON message (conversation, sender, device, chain) WHERE state = 0;
+CREATE INDEX message_held ON message (conversation, sender, device, chain, sequence) WHERE state = 0;
 
 -- Full-text index over message.id; keeps no copy of the text.
 CREATE VIRTUAL TABLE search USING fts5 (

@@ -212,7 +212,7 @@ impl Model {
 
     fn forget_seen(&mut self, account: AccountId, device: DeviceId) {
         let gone = DeviceAddress { account, device };
-        self.seen.retain(|(_, _, device)| *device != gone);
+        self.seen.retain(|(_, _, device), _| *device != gone);
     }
 
     pub(super) fn set_user_name(&mut self, account: AccountId, name: &str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The state of the simulated relay. Pure: it is given the time and draws from its seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hushpost_wire::limits::{
@@ -56,7 +56,7 @@ pub(super) struct Model {
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) names: BTreeMap<String, AccountId>,
     /// Who sent what to which device, to recognise repeats.
-    pub(super) seen: BTreeSet<(Option<DeviceAddress>, MessageId, DeviceAddress)>,
+    pub(super) seen: BTreeMap<(Option<DeviceAddress>, MessageId, DeviceAddress), u64>,
     /// Messages that were stored for somebody, in order; for tests, and kept when the store is lost.
     pub(super) accepted: Vec<MessageId>,
     pub(super) sessions: BTreeMap<u64, Session>,
@@ -75,7 +75,7 @@ impl Model {
             random,
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            seen: BTreeMap::new(),
             accepted: Vec::new(),
             sessions: BTreeMap::new(),
             opened: 0,

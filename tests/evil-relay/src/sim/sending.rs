@@ -129,7 +129,9 @@ impl Model {
             return Err(malformed("an account stands twice among the recipients"));
         }
         let mut sent = Sent {
-            accepted_ms: self.clock(now_ms),
+            accepted_ms: self
+                .accepted_before(&message)
+                .unwrap_or_else(|| self.clock(now_ms)),
             stored: 0,
             problems: Vec::new(),
         };
@@ -172,6 +174,20 @@ impl Model {
             self.accepted.push(message.id);
         }
         Ok(Body::Sent(sent))
+    }
+
+    /// When an earlier try was accepted.
+    fn accepted_before(&self, message: &Checked) -> Option<u64> {
+        message.wanted.iter().find_map(|wanted| {
+            wanted.devices.iter().find_map(|(device, ..)| {
+                let address = DeviceAddress {
+                    account: wanted.account,
+                    device: *device,
+                };
+                let key = (message.sender, message.id, address);
+                self.seen.get(&key).copied()
+            })
+        })
     }
 
     /// Notes what does not fit: devices that the message lacks, has too many, or knows by an old
@@ -219,7 +235,7 @@ impl Model {
     /// Stores a message once. `false`: the queue is full.
     fn store(&mut self, address: DeviceAddress, message: Waiting) -> bool {
         let key = (message.sender, message.id, address);
-        if self.seen.contains(&key) {
+        if self.seen.contains_key(&key) {
             return true;
         }
         let most = self.options.queue_messages;
@@ -229,8 +245,9 @@ impl Model {
         if device.mailbox.waiting.len() >= most {
             return false;
         }
+        let accepted_ms = message.accepted_ms;
         device.mailbox.append(message);
-        self.seen.insert(key);
+        self.seen.insert(key, accepted_ms);
         if let Some(session) = self.session_of(address) {
             session.bell.notify_one();
         }
