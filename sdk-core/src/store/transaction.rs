@@ -30,11 +30,10 @@ impl<'a> Transaction<'a> {
         if !self.ratchets_moved {
             return Ok(None);
         }
-        let steps: i64 = self.inner.query_row(
+        let mut count = self.inner.prepare_cached(
             "UPDATE local_device SET ratchet_steps = ratchet_steps + 1 RETURNING ratchet_steps",
-            [],
-            |row| row.get(0),
         )?;
+        let steps: i64 = count.query_row([], |row| row.get(0))?;
         Ok(u64::try_from(steps).ok())
     }
 
