@@ -60,6 +60,8 @@ pub(crate) mod conversation;
 pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub(crate) mod inbox;
 pub(crate) mod message;
 pub(crate) mod outbox;

@@ -134,8 +134,8 @@ async fn the_list_is_in_order_and_its_changes_rebuild_it() -> Result {
     pinned.set_pinned(true).await?;
     pinned.set_draft("half a thought").await?;
     alice.with(&others[1]).await?.set_archived(true).await?;
-    let last = others[2].say(&alice, "hi back").await?;
-    alice.until_shown(last).await?;
+    let answer = others[2].say(&alice, "hi back").await?;
+    alice.until_shown(answer).await?;
 
     let expected: Vec<_> = alice
         .client

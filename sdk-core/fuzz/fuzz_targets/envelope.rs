@@ -1,0 +1,7 @@
+//! What the relay delivers.
+#![no_main]
+
+use hushpost::fuzzing;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| fuzzing::envelope(bytes));

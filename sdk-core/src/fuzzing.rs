@@ -1,0 +1,50 @@
+//! Doors for the fuzz targets in `fuzz/`, compiled for them alone: the parsers of what peers send and people
+//! type, with what must hold of their results. Frames, device lists and ciphertexts are fuzzed in the crates
+//! that parse them.
+
+use crate::content::{Body, Content, Plaintext, pad, unpad};
+use crate::conversation::search_text;
+use crate::envelope;
+
+/// A ciphertext as the relay delivers it.
+pub fn envelope(bytes: &[u8]) {
+    let _ = envelope::open(bytes);
+}
+
+/// What was inside a ciphertext: the padding, the message, its content. What decodes survives a round trip.
+pub fn plaintext(bytes: &[u8]) {
+    let _ = unpad(bytes);
+    let Ok(plaintext) = Plaintext::decode(bytes) else {
+        return;
+    };
+    if let Body::Post(post) = &plaintext.body
+        && let Ok(content) = Content::decode(&post.content)
+        && content != Content::Unknown
+    {
+        let again = Content::decode(&content.encode());
+        assert!(again.is_ok_and(|again| again == content), "the content");
+    }
+    // An unknown kind has no encoding.
+    if !matches!(plaintext.body, Body::Unknown)
+        && let Ok(encoded) = plaintext.encode()
+    {
+        let padded = pad(encoded.clone());
+        assert!(
+            unpad(&padded).is_ok_and(|found| found == encoded),
+            "the padding"
+        );
+        assert!(Plaintext::decode(&encoded).is_ok(), "the message");
+    }
+}
+
+/// A text and a query for it, one after the other. Marks lie in the text, on its characters' edges, in order.
+pub fn search(text: &str, query: &str) {
+    let _ = search_text::index_text(text);
+    let _ = search_text::match_expression(query);
+    let mut end = 0;
+    for mark in search_text::highlights(text, query) {
+        assert!(end <= mark.start && mark.start < mark.end, "in order");
+        assert!(text.get(mark.clone()).is_some(), "within the text");
+        end = mark.end;
+    }
+}
