@@ -26,7 +26,7 @@ pub fn plaintext(bytes: &[u8]) {
     }
     // An unknown kind has no encoding.
     if !matches!(plaintext.body, Body::Unknown)
-        && let Ok(encoded) = plaintext.encode()
+        && let Ok(encoded) = plaintext.body.encode()
     {
         let padded = pad(encoded.clone());
         assert!(

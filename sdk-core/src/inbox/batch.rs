@@ -23,6 +23,8 @@ use crate::store::columns::signed;
 pub(crate) const BATCH: usize = 100;
 /// What did not decrypt is kept up to here for each device.
 const MAX_UNDECRYPTABLE: i64 = 256;
+/// And of all devices: a relay can make up as many as it likes.
+const MAX_UNDECRYPTABLE_OF_ALL: i64 = 10_000;
 /// What made no sense is kept up to here in all, the newest.
 const MAX_QUARANTINED: i64 = 1000;
 
@@ -179,13 +181,16 @@ impl<'a, 't> Batch<'a, 't> {
     /// Remembers what did not decrypt, to ask for it again.
     fn undecryptable(&mut self, received: &Received, cause: &'static str) -> Result<()> {
         let DeviceAddress { account, device } = received.from;
-        let known: i64 = self
+        let (known, all): (i64, i64) = self
             .tx
             .prepare_cached(
-                "SELECT count(*) FROM undecryptable WHERE account = ?1 AND device = ?2",
+                "SELECT (SELECT count(*) FROM undecryptable WHERE account = ?1 AND device = ?2),
+                     (SELECT count(*) FROM undecryptable)",
             )?
-            .query_row((account.as_bytes(), device.get()), |row| row.get(0))?;
-        if known >= MAX_UNDECRYPTABLE {
+            .query_row((account.as_bytes(), device.get()), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        if known >= MAX_UNDECRYPTABLE || all >= MAX_UNDECRYPTABLE_OF_ALL {
             return Ok(());
         }
         let new = self

@@ -18,6 +18,7 @@ use crate::client::Core;
 use crate::connection::Link;
 use crate::content::control::{MAX_ENVELOPES, MAX_RANGES};
 use crate::content::{Body, ChainId, ConversationId, ResendRequest, Sequence, SequenceRange};
+use crate::event::Event;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::outbox::sessions_needed::{self, Start};
 use crate::random::Randomness;
@@ -104,7 +105,7 @@ async fn ask(core: &Arc<Core>, link: &Link, to: DeviceAddress, wrong: Wrong) -> 
     Ok(())
 }
 
-/// Puts a request into the outbox in place of an earlier one that still waits.
+/// Puts a request into the outbox, unless the same one still waits there: for a contact on hold it may wait long.
 fn request(
     tx: &mut Transaction<'_>,
     to: DeviceAddress,
@@ -122,18 +123,40 @@ fn request(
             address,
         )?;
     }
-    outbox::insert(
-        tx,
-        &NewRow {
-            recipient: to.account,
-            message: None,
-            only_device: Some(to.device),
-            replaces: &[],
-            body,
-        },
-        now_ms,
-        rng,
-    )?;
+    let row = NewRow {
+        recipient: to.account,
+        message: None,
+        only_device: Some(to.device),
+        replaces: &[],
+        body,
+    };
+    if !outbox::waits(tx, &row)? {
+        outbox::insert(tx, &row, now_ms, rng)?;
+    }
+    Ok(())
+}
+
+/// Nobody answers for this account: its devices are not asked any more.
+pub(crate) fn give_up(
+    tx: &Transaction<'_>,
+    account: AccountId,
+    events: &mut Vec<Event>,
+) -> Result<()> {
+    let ours = LocalDevice::load(tx)?.account();
+    let mut given_up = 0usize;
+    for (table, who) in [("gap", "sender"), ("undecryptable", "account")] {
+        let given_up_here = tx.execute(
+            &format!("UPDATE {table} SET gone = 1 WHERE gone = 0 AND {who} = ?1"),
+            [account.as_bytes()],
+        )?;
+        given_up = given_up.saturating_add(given_up_here);
+    }
+    if given_up > 0 {
+        events.push(Event::GapGone {
+            conversation: ConversationId::between(ours, account),
+            sender: account,
+        });
+    }
     Ok(())
 }
 

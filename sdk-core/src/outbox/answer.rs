@@ -10,6 +10,7 @@ use crate::connection::RequestError;
 use crate::content::{Body, Plaintext};
 use crate::conversation::rows as messages;
 use crate::event::Event;
+use crate::inbox::repair;
 use crate::message::FailureReason;
 use crate::outbox::rows::{self, OutboxRow, Progress};
 use crate::random::Randomness;
@@ -151,8 +152,13 @@ fn fail(
     events: &mut Vec<Event>,
 ) -> Result<()> {
     rows::delete(tx, row.id)?;
-    if let Some(message) = row.message {
-        messages::mark_failed(tx, message, reason, events)?;
+    match row.message {
+        Some(message) => messages::mark_failed(tx, message, reason, events)?,
+        // Nobody is there to be asked: what came in this account's name stays as it is.
+        None if reason == FailureReason::Unreachable => {
+            repair::give_up(tx, row.recipient, events)?;
+        }
+        None => {}
     }
     Ok(())
 }

@@ -76,6 +76,20 @@ pub(crate) fn insert(
     Ok(tx.last_insert_rowid())
 }
 
+/// Whether a row that says the same waits to be encrypted.
+pub(crate) fn waits(db: &Connection, row: &NewRow<'_>) -> Result<bool, Error> {
+    let mut query = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE recipient = ?1 AND state = 0
+             AND only_device IS ?2 AND body = ?3)",
+    )?;
+    let device = row.only_device.map(DeviceId::get);
+    Ok(
+        query.query_row((row.recipient.as_bytes(), device, row.body), |row| {
+            row.get(0)
+        })?,
+    )
+}
+
 const COLUMNS: &str =
     "id, recipient, message, only_device, replaces, body, envelope_id, state, attempts";
 
