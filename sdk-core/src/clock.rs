@@ -3,8 +3,8 @@
 //! A stamp is 48 bits of milliseconds and a 16-bit counter (Kulkarni et al., "Logical Physical Clocks", 2014), on
 //! a wall clock corrected by the relay's. It rises with every message sent and is moved up by every message
 //! seen, so an answer never sorts before what it answers. A stamp far past the relay's accept time counts as
-//! the accept time, and moves nobody's clock further than that: one liar, or one phone with a wrong date, cannot push a whole
-//! conversation into the future.
+//! the accept time, and moves nobody's clock further than that: one liar, or one phone with a wrong date,
+//! cannot push a whole conversation into the future.
 //!
 //! Timers do not use this clock: they use the runtime's, which never jumps.
 

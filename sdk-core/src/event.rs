@@ -110,6 +110,14 @@ pub enum Event {
         /// A stable name of the cause.
         cause: String,
     },
+    /// What the relay served as somebody's keys or device list does not verify. None of it is used; messages to
+    /// them stay queued, and the keys are asked for again. If it goes on, the relay is at fault, or lies.
+    KeysRefused {
+        /// Whose they were said to be.
+        account: AccountId,
+        /// A stable name of the cause.
+        cause: String,
+    },
     /// A contact's devices changed, as its account signed. A verified contact waits for
     /// [`Contacts::accept_change`](crate::Contacts::accept_change).
     DevicesChanged {

@@ -53,12 +53,14 @@ pub(crate) async fn fetch(
     let mut rng = core.rng.clone();
     let now_ms = core.clock.now_ms();
     let told = Arc::clone(core);
-    core.store
+    let started = core
+        .store
         .write_then(
             move |tx| start_sessions(tx, account, &answer, start, now_ms, &mut rng),
             move |events| told.events.emit_all(events),
         )
-        .await
+        .await;
+    tell_refused(core, account, started)
 }
 
 /// Fetches an account's device list.
@@ -71,7 +73,8 @@ pub(crate) async fn refresh_list(core: &Arc<Core>, link: &Link, account: Account
         return Err(RequestError::Unexpected.into());
     };
     let told = Arc::clone(core);
-    core.store
+    let stored = core
+        .store
         .write_then(
             move |tx| {
                 let mut events = Vec::new();
@@ -82,7 +85,17 @@ pub(crate) async fn refresh_list(core: &Arc<Core>, link: &Link, account: Account
             },
             move |events: Vec<_>| told.events.emit_all(events),
         )
-        .await
+        .await;
+    tell_refused(core, account, stored)
+}
+
+/// Says if what the relay served was refused: nothing of it is stored.
+fn tell_refused(core: &Core, account: AccountId, result: Result<()>) -> Result<()> {
+    if let Err(error @ (Error::Untrusted(_) | Error::Protocol(_))) = &result {
+        let cause = error.code().to_owned();
+        core.events.emit(Event::KeysRefused { account, cause });
+    }
+    result
 }
 
 /// The one device without a usable session, if there is just one: then the others' one-time keys are spared.
