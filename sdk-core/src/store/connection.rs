@@ -1,12 +1,17 @@
 //! Opening one connection: the key, then the settings, in the order SQLCipher wants them.
 
 use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
+
+/// The library sets itself up with the first connection of a process, and a second one that is opened meanwhile
+/// is told that there is no encryption. So the first one is opened while all others wait.
+static SET_UP: Once = Once::new();
 
 /// How long another process's lock is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -41,6 +46,8 @@ pub(crate) fn open_reader(path: &Path, key: &str) -> Result<Connection, StoreErr
 }
 
 fn open_with(path: &Path, key: &str, flags: OpenFlags) -> Result<Connection, StoreError> {
+    // If it cannot be opened, the next line says why.
+    SET_UP.call_once(|| drop(Connection::open_in_memory()));
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     // A plan never depends on a value: otherwise SQLite prepares many statements anew with every new value.
