@@ -68,3 +68,26 @@ pub(super) fn renew_epoch(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_database_is_brought_up_to_date_and_keeps_what_it_knew() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection
+            .execute_batch("INSERT INTO seen_a (key) VALUES (x'01'); PRAGMA user_version = 1;")
+            .unwrap();
+        migrate(&connection, Path::new("memory")).unwrap();
+        let accepted_ms: i64 = connection
+            .query_row(
+                "SELECT accepted_ms FROM seen_a WHERE key = x'01'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(accepted_ms, 0);
+    }
+}
