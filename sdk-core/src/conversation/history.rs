@@ -1,7 +1,7 @@
 //! Paging through a conversation's history, both ways.
 
 use hushpost_wire::{AccountId, DeviceId};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Params};
 
 use crate::Result;
 use crate::clock::Stamp;
@@ -48,21 +48,21 @@ pub(crate) fn after(
 
 /// One message, if it is shown here.
 pub(crate) fn one(db: &Connection, message: MessageRef) -> Result<Option<Message>> {
-    let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
-         WHERE m.sender = ?1 AND m.message_id = ?2 AND m.state > 0"
-    ))?;
     let key = (message.sender.as_bytes(), message.id.as_bytes());
-    Ok(query.query_row(key, read).optional()?)
+    one_where(db, "m.sender = ?1 AND m.message_id = ?2", key)
 }
 
 /// A message by its row, if it is one to be shown.
 pub(crate) fn by_row(db: &Connection, row: i64) -> Result<Option<Message>> {
+    one_where(db, "m.id = ?1", [row])
+}
+
+fn one_where(db: &Connection, condition: &str, key: impl Params) -> Result<Option<Message>> {
     let mut query = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
-         WHERE m.id = ?1 AND m.state > 0"
+         WHERE {condition} AND m.state > 0"
     ))?;
-    Ok(query.query_row([row], read).optional()?)
+    Ok(query.query_row(key, read).optional()?)
 }
 
 fn page(

@@ -20,7 +20,7 @@ use crate::store::columns::{account, message_id, signed, unsigned};
 pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Post) -> Result<()> {
     let from = received.from;
     let ours = batch.local.account();
-    if from.account == ours || post.conversation != ConversationId::between(ours, from.account) {
+    if post.conversation != ConversationId::between(ours, from.account) {
         return batch.quarantine(received, "wrong_conversation", &post.content);
     }
     let stamp = post.stamp.effective(received.accepted_ms);

@@ -13,8 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use hushpost::{
@@ -23,56 +22,13 @@ use hushpost::{
 };
 use hushpost_client_tests::{Person, TestError, script, text};
 use hushpost_evil_relay::EvilRelay;
-use hushpost_harness::{RELAY_NAME, RelayProcess};
+use hushpost_harness::{RELAY_NAME, RelayProcess, SmallDisk};
 use tempfile::TempDir;
 
 type Result<T = ()> = core::result::Result<T, TestError>;
 
 const KEY: [u8; 32] = [3; 32];
 const PAGE: usize = 4096;
-
-/// A folder on a file system of its own, of a given size; unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// `None` where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().ok()?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"])
-            .arg(folder.path())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves about so many bytes.
-    fn fill(&self, leave: u64) {
-        let free = rustix::fs::statvfs(self.path()).unwrap();
-        let free = free.f_bavail * free.f_frsize;
-        let ballast = usize::try_from(free.saturating_sub(leave)).unwrap();
-        fs::write(self.ballast(), vec![1; ballast]).unwrap();
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.ballast()).unwrap();
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.path().join("ballast")
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _best_effort = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 async fn open(folder: &Path, relay: SocketAddr, key: [u8; 32]) -> hushpost::Result<Client> {
     let url = format!("ws://{relay}").parse::<RelayUrl>().unwrap();
@@ -113,7 +69,7 @@ async fn a_full_disk_is_an_error_and_acknowledges_nothing() -> Result {
     bob.until_state(answer, MessageState::Delivered).await?;
 
     // Sending makes the log grow until the disk is full.
-    disk.fill(300_000);
+    disk.fill(300_000)?;
     let mut sent = vec![hello];
     let long = "x".repeat(20_000);
     let refused = loop {
@@ -151,7 +107,7 @@ async fn a_full_disk_is_an_error_and_acknowledges_nothing() -> Result {
     assert!(alice.message(last).await?.is_none());
 
     // Room again: everything goes on.
-    disk.make_room();
+    disk.make_room()?;
     alice.disconnect().await;
     alice.connect();
     for message in &sent {

@@ -28,6 +28,7 @@ mod metrics;
 mod raw;
 mod relay_binary;
 mod relay_process;
+mod small_disk;
 mod upgrade;
 
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub use metrics::read_metric;
 pub use raw::RawConnection;
 pub use relay_binary::{RelayBinary, RelayBinaryError};
 pub use relay_process::{RelayOptions, RelayProcess};
+pub use small_disk::SmallDisk;
 
 /// Longest wait for anything that should happen at once. Far above what anything takes on a loaded
 /// machine: past it, somebody hangs.

@@ -16,12 +16,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hushpost_harness::{Client, HarnessError, Identity, LIMITERS_OFF, RelayOptions, RelayProcess};
+use hushpost_harness::{
+    Client, HarnessError, Identity, LIMITERS_OFF, RelayOptions, RelayProcess, SmallDisk,
+};
 use hushpost_relay_tests::{Person, message, random_id, sent};
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
@@ -212,33 +212,6 @@ async fn twenty_kills_under_load_break_no_promise() -> Result {
         "{total} messages answered as sent, {KILLS} kills: none missing, none out of order, none again"
     );
     Ok(())
-}
-
-/// A folder on a file system of its own, of a given size; unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// `None` where this user may not mount.
-    fn mount(size: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().ok()?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"])
-            .arg(folder.path())
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then(|| Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _best_effort = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
 }
 
 async fn is_ready(relay: &RelayProcess) -> Result<bool> {
