@@ -245,8 +245,8 @@ CREATE TABLE group_member (
     conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
     account BLOB NOT NULL,
     admin INTEGER NOT NULL,
-    since_ms INTEGER NOT NULL,              -- stamp of the change that brought them in
-    left_ms INTEGER,                        -- stamp of the change that took them out; NULL: a member
+    since INTEGER NOT NULL,                 -- stamp of the change that brought them in
+    left_ms INTEGER,                        -- when they were taken out, by that change's stamp; NULL: a member
     PRIMARY KEY (conversation, account)
 ) STRICT, WITHOUT ROWID;
 
