@@ -2,17 +2,25 @@
 
 /// Messages that carry what people write, or contain one that does: printing one must be a decision, not an
 /// accident.
-const UNPRINTABLE: [&str; 5] = [
+const UNPRINTABLE: [&str; 13] = [
+    ".hushpost.content.v1.ContactCard",
     ".hushpost.content.v1.Content",
+    ".hushpost.content.v1.Edit",
+    ".hushpost.content.v1.LinkPreview",
+    ".hushpost.content.v1.Location",
+    ".hushpost.content.v1.Mention",
     ".hushpost.content.v1.Plaintext",
+    ".hushpost.content.v1.Poll",
     ".hushpost.content.v1.Post",
+    ".hushpost.content.v1.Reaction",
     ".hushpost.content.v1.Reply",
     ".hushpost.content.v1.Text",
+    ".hushpost.content.v1.Vote",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     const SCHEMA: &str = "proto/hushpost/content/v1.proto";
-    println!("cargo:rerun-if-changed={SCHEMA}");
+    println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile([SCHEMA], ["proto"])?;
     prost_build::Config::new()
         .skip_debug(UNPRINTABLE)

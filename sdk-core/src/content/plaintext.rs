@@ -153,6 +153,7 @@ mod tests {
                     sequence: Sequence::new(8).unwrap(),
                 }],
                 content: vec![1, 2, 3],
+                expires_after_s: 60,
             }),
             Body::Receipt(Receipt {
                 conversation,

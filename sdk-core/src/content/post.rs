@@ -3,7 +3,7 @@
 use hushpost_wire::{AccountId, DeviceId, MessageId};
 
 use crate::clock::Stamp;
-use crate::content::{ChainId, ContentError, ConversationId, Sequence, generated};
+use crate::content::{ChainId, ContentError, ConversationId, MAX_TIMER_S, Sequence, generated};
 
 /// Other devices' chains that one post may speak of.
 const MAX_HEADS: usize = 64;
@@ -20,6 +20,8 @@ pub(crate) struct Post {
     pub(crate) heads: Vec<Head>,
     /// An encoded [`Content`](crate::content::Content), byte for byte.
     pub(crate) content: Vec<u8>,
+    /// How long the message stays after it was read; 0: for ever.
+    pub(crate) expires_after_s: u32,
 }
 
 /// The newest post seen of a chain.
@@ -51,12 +53,16 @@ impl Post {
                 })
                 .collect(),
             content: self.content,
+            expires_after_s: self.expires_after_s,
         }
     }
 
     pub(super) fn read(post: generated::Post) -> Result<Self, ContentError> {
         if post.heads.len() > MAX_HEADS {
             return Err(ContentError::TooLong("list of heads"));
+        }
+        if post.expires_after_s > MAX_TIMER_S {
+            return Err(ContentError::TooLong("timer"));
         }
         let malformed = ContentError::Malformed;
         Ok(Self {
@@ -73,6 +79,7 @@ impl Post {
                 .map(Head::read)
                 .collect::<Result<_, _>>()?,
             content: post.content,
+            expires_after_s: post.expires_after_s,
         })
     }
 }

@@ -11,13 +11,14 @@ use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::content::{
-    Activity, Body, Content, ConversationId, Head, Introduction, Plaintext, Post, Sequence, Text,
+    Activity, Body, Content, ConversationId, Head, Introduction, Plaintext, Post, Said, Sequence,
     Typing, pad,
 };
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
 use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
 use crate::conversation::search::{self, SearchHit};
+use crate::conversation::{changes, expiry};
 use crate::envelope;
 use crate::event::{Event, MessageRef};
 use crate::inbox::receipts;
@@ -53,6 +54,10 @@ impl Conversation {
         Self { core, id }
     }
 
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Its id, the same on both sides.
     #[must_use]
     pub const fn id(&self) -> ConversationId {
@@ -73,15 +78,26 @@ impl Conversation {
         found.ok_or(Error::NotFound("conversation"))
     }
 
-    /// Sends a text. When this returns, the message is in the history and on the disk, encrypted for
-    /// everyone there is a session with; it is delivered as soon as it can be, whatever happens to this
-    /// process. Answering a request accepts it.
+    /// Sends a text, a place, a contact card or a poll. When this returns, the message is in the history and on the
+    /// disk, encrypted for everyone there is a session with; it is delivered as soon as it can be, whatever
+    /// happens to this process. Answering a request accepts it.
     ///
     /// # Errors
     /// [`Error::Blocked`], [`Error::VerificationNeeded`] if a verified contact changed,
-    /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::Store`].
-    pub async fn send(&self, text: Text) -> Result<MessageRef> {
-        let content = Content::Text(text).encode();
+    /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::InvalidInput`] for what is not said but found
+    /// ([`Content::Deleted`], [`Content::Unknown`]), [`Error::Store`].
+    pub async fn send(
+        &self,
+        content: impl Into<Content> + core::marker::Send,
+    ) -> Result<MessageRef> {
+        let content = content.into();
+        if matches!(content, Content::Deleted | Content::Unknown) {
+            return Err(Error::InvalidInput("this cannot be sent"));
+        }
+        self.send_encoded(content.encode()).await
+    }
+
+    pub(crate) async fn send_encoded(&self, content: Vec<u8>) -> Result<MessageRef> {
         let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
         let core = Arc::clone(&self.core);
         self.core
@@ -90,12 +106,15 @@ impl Conversation {
                 move |tx| {
                     let mut events = Vec::new();
                     let message = send(tx, id, &content, now_ms, &rng, &mut events)?;
-                    Ok((message, events))
+                    Ok((message, events, expiry::has_deadline(tx, message)?))
                 },
-                move |(message, events)| {
+                move |(message, events, deadline)| {
                     core.events.emit_all(events);
                     core.wake_outbox.notify_one();
                     core.wake_receipts.notify_one();
+                    if deadline {
+                        core.housekeeping.deadline_set();
+                    }
                     message
                 },
             )
@@ -144,6 +163,7 @@ impl Conversation {
                         sequence: own.sequence,
                         heads: Vec::new(),
                         content: own.content,
+                        expires_after_s: own.expires_after_s,
                     };
                     queue(tx, conversation.peer, own.row, post, now_ms, &rng)?;
                 }
@@ -192,14 +212,18 @@ impl Conversation {
         let receipts_on = self.core.settings.read_receipts;
         let now_ms = self.core.corrected_now().await?;
         self.change(
-            |core| core.wake_receipts.notify_one(),
+            |core| {
+                core.wake_receipts.notify_one();
+                core.housekeeping.deadline_set();
+            },
             move |tx, conversation| {
                 let stamp = signed(through.stamp.to_bits());
                 if receipts_on && conversation.accepted {
                     receipts::owe_read(tx, conversation.id, stamp)?;
                 }
                 let read = tx.execute(
-                    "UPDATE message SET state = 2, read_ms = ?3
+                    "UPDATE message SET state = 2, read_ms = ?3,
+                     expires_ms = iif(expires_after_s > 0, ?3 + 1000 * expires_after_s, NULL)
                  WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
                     (conversation.id, stamp, signed(now_ms)),
                 )?;
@@ -268,6 +292,7 @@ impl Conversation {
                 "DELETE FROM search WHERE rowid IN (SELECT id FROM message WHERE conversation = ?1)",
                 [conversation.id],
             )?;
+            changes::forget_all(tx, conversation.id)?;
             // The rows stay without content: ids that were seen are known for ever, and chains go on.
             tx.execute(
                 "UPDATE message SET content = x'', state = -1 WHERE conversation = ?1 AND state > 0",
@@ -386,7 +411,7 @@ impl Conversation {
         .await
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         wake: impl FnOnce(&Core) + core::marker::Send + 'static,
         work: impl FnOnce(&mut Transaction<'_>, &ConversationRow) -> Result<Vec<Event>>
@@ -426,7 +451,7 @@ fn accept(tx: &Transaction<'_>, conversation: &ConversationRow) -> Result<Vec<Ev
 }
 
 /// History row, moved ratchets and ciphertexts, all in the caller's transaction.
-fn send(
+pub(crate) fn send(
     tx: &mut Transaction<'_>,
     id: ConversationId,
     content: &[u8],
@@ -452,6 +477,11 @@ fn send(
         sender: local.account(),
         id: rng.message_id()?,
     };
+    let quiet = matches!(Said::decode(content)?, Said::Quiet(_));
+    let expires_after_s = match quiet {
+        true => 0,
+        false => expiry::timer(tx, conversation.id)?,
+    };
     let row = messages::insert(
         tx,
         &NewMessage {
@@ -462,7 +492,13 @@ fn send(
             sequence,
             stamp,
             content,
-            state: state::QUEUED,
+            state: if quiet {
+                state::OWN_QUIET
+            } else {
+                state::QUEUED
+            },
+            quiet,
+            expires_after_s,
             created_ms: now_ms,
             accepted_ms: None,
         },
@@ -478,6 +514,7 @@ fn send(
         sequence,
         heads: heads(tx, conversation.id)?,
         content: content.to_vec(),
+        expires_after_s,
     };
     let outbox_row = queue(tx, conversation.peer, row, post, now_ms, rng)?;
     if let Some(outbox_row) = outbox::find(tx, outbox_row)? {
@@ -486,6 +523,11 @@ fn send(
         encrypt(tx, &local, &mut sessions, &outbox_row, now_ms)?;
         sessions.save(tx)?;
     }
+    if quiet {
+        changes::take(tx, &conversation, row, message.sender, events)?;
+        return Ok(message);
+    }
+    expiry::begin(tx, row, clock.corrected(now_ms))?;
     messages::refresh(tx, conversation.id)?;
     events.push(Event::MessageAdded {
         conversation: id,

@@ -53,6 +53,8 @@ pub(crate) struct Effects {
     pub(crate) outbox: bool,
     pub(crate) receipts: bool,
     pub(crate) repair: bool,
+    /// Words of what was deleted are to be taken out of the search index.
+    pub(crate) tidy: bool,
 }
 
 /// What the steps of one transaction share.

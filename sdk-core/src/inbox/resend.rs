@@ -240,6 +240,7 @@ fn send_again(
         sequence: message.sequence,
         heads: Vec::new(),
         content: message.content,
+        expires_after_s: message.expires_after_s,
     };
     insert(batch, from, Some(message.row), &[], Body::Post(post))
 }

@@ -12,7 +12,8 @@ pub(crate) fn move_to(tx: &Transaction<'_>, chain: ChainId) -> Result<()> {
     let queued: Vec<(i64, i64, i64, Vec<u8>)> = tx
         .prepare(
             "SELECT o.id, m.id, m.conversation, o.body FROM outbox o JOIN message m ON m.id = o.message
-             WHERE m.state = 10 AND o.only_device IS NULL ORDER BY o.id",
+             WHERE (m.state = 10 OR m.state = -3 AND m.accepted_ms IS NULL)
+                 AND o.only_device IS NULL ORDER BY o.id",
         )?
         .query_map([], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
