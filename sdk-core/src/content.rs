@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Content ─in─▶ Post (place in a conversation) ─in─▶ Plaintext ─pad─▶ encrypted ─▶ envelope
-//!                 Receipt · Typing · ResendRequest · Gone ─┘
+//!   Receipt · Typing · ResendRequest · Gone · SenderKey · GroupLog … ─┘
 //! ```
 //!
 //! Whatever comes out of a decryption is outside input: authentic, and perhaps hostile. Everything is bounded
@@ -15,6 +15,7 @@ pub(crate) mod change;
 mod contact_card;
 pub(crate) mod control;
 mod emoji;
+pub(crate) mod group;
 mod ids;
 mod link_preview;
 mod location;
@@ -25,7 +26,7 @@ mod plaintext;
 mod poll;
 mod post;
 
-mod generated {
+pub(crate) mod generated {
     #![allow(
         clippy::all,
         clippy::pedantic,
@@ -41,6 +42,7 @@ pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use emoji::{Emoji, MAX_EMOJI_LEN};
+pub(crate) use group::{GroupLog, GroupLogRequest, JoinRequest, SenderKey};
 pub use ids::ConversationId;
 pub(crate) use ids::{ChainId, Sequence};
 pub use link_preview::{

@@ -1,7 +1,7 @@
 //! Conversations: their list, their history, what is sent in them.
 //!
 //! - [`rows`]: messages and conversations in the database; what the outbox and the inbox change there
-//! - [`handle`]: one conversation, as the app uses it
+//! - [`handle`]: one conversation, as the app uses it; [`send`] and [`activity`]: what it puts on its way
 //! - [`history`]: paging both ways; [`search`] and [`search_text`]: full-text search in any script
 //! - [`features`]: edits, reactions and the like, as the app uses them; [`changes`]: what they do; [`remove`] and
 //!   [`expiry`]: messages that go
@@ -10,6 +10,7 @@
 //! History is ordered by (stamp, sender, device, sequence), which travel with each message: the order is the
 //! same on every device.
 
+pub(crate) mod activity;
 pub(crate) mod changes;
 pub(crate) mod expiry;
 pub(crate) mod features;
@@ -20,6 +21,7 @@ pub(crate) mod remove;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod search_text;
+pub(crate) mod send;
 
 pub use changes::TextVersion;
 pub use handle::Conversation;

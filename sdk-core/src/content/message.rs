@@ -8,6 +8,8 @@ use prost::Message as _;
 use crate::content::mention::{self, Mention};
 use crate::content::{ContactCard, ContentError, LinkPreview, Location, Poll, generated};
 use crate::event::MessageRef;
+use crate::group::GroupChangeMessage;
+use crate::group::change::SignedChange;
 
 /// Bytes of a text, UTF-8.
 pub const MAX_TEXT_LEN: usize = 32 * 1024;
@@ -31,6 +33,8 @@ pub enum Content {
     Poll(Poll),
     /// What is left of a message that was removed for everyone.
     Deleted,
+    /// A change of the group that the message is in.
+    GroupChange(GroupChangeMessage),
     /// A kind that this version does not know: show "update needed". It was kept as it came.
     Unknown,
 }
@@ -181,6 +185,7 @@ impl Content {
             Self::ContactCard(card) => Kind::ContactCard(card.write()),
             Self::Poll(poll) => Kind::Poll(poll.write()),
             Self::Deleted => Kind::Tombstone(generated::Tombstone {}),
+            Self::GroupChange(change) => Kind::GroupChange(change.0.write()),
             Self::Unknown => return Vec::new(),
         };
         generated::Content {
@@ -211,6 +216,9 @@ impl Content {
             Kind::ContactCard(card) => Self::ContactCard(ContactCard::read(card)?),
             Kind::Poll(poll) => Self::Poll(Poll::read(poll)?),
             Kind::Tombstone(_) => Self::Deleted,
+            Kind::GroupChange(change) => {
+                Self::GroupChange(GroupChangeMessage(SignedChange::read(change)))
+            }
             _ => Self::Unknown,
         })
     }
@@ -219,7 +227,7 @@ impl Content {
     pub(crate) fn forwarded(self) -> Option<Self> {
         match self {
             Self::Text(text) => Some(Self::Text(text.forwarded())),
-            Self::Deleted | Self::Unknown => None,
+            Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
             other => Some(other),
         }
     }
@@ -231,7 +239,7 @@ impl Content {
             Self::Location(place) => Some(place.name()),
             Self::ContactCard(card) => Some(card.name()),
             Self::Poll(poll) => Some(poll.question()),
-            Self::Deleted | Self::Unknown => None,
+            Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
         }
     }
 
@@ -305,6 +313,7 @@ impl fmt::Debug for Content {
             Self::ContactCard(_) => "Content::ContactCard(…)",
             Self::Poll(_) => "Content::Poll(…)",
             Self::Deleted => "Content::Deleted",
+            Self::GroupChange(_) => "Content::GroupChange(…)",
             Self::Unknown => "Content::Unknown",
         })
     }

@@ -3,7 +3,9 @@
 use hushpost_wire::{AccountId, DeviceId, MessageId};
 
 use crate::clock::Stamp;
+use crate::content::group::{read_heads, write_heads};
 use crate::content::{ChainId, ContentError, ConversationId, MAX_TIMER_S, Sequence, generated};
+use crate::group::change::ChangeId;
 
 /// Other devices' chains that one post may speak of.
 const MAX_HEADS: usize = 64;
@@ -22,6 +24,8 @@ pub(crate) struct Post {
     pub(crate) content: Vec<u8>,
     /// How long the message stays after it was read; 0: for ever.
     pub(crate) expires_after_s: u32,
+    /// In a group: the newest changes that the sender had seen.
+    pub(crate) group_heads: Vec<ChangeId>,
 }
 
 /// The newest post seen of a chain.
@@ -52,6 +56,7 @@ impl Post {
                     sequence: head.sequence.get(),
                 })
                 .collect(),
+            group_heads: write_heads(&self.group_heads),
             content: self.content,
             expires_after_s: self.expires_after_s,
         }
@@ -78,6 +83,7 @@ impl Post {
                 .iter()
                 .map(Head::read)
                 .collect::<Result<_, _>>()?,
+            group_heads: read_heads(&post.group_heads)?,
             content: post.content,
             expires_after_s: post.expires_after_s,
         })

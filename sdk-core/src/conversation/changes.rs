@@ -32,8 +32,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::Result;
 use crate::content::{ChainId, Change, Content, Said, Sequence, change::kind};
-use crate::conversation::rows::ConversationRow;
+use crate::conversation::rows::{ConversationRow, Kind};
 use crate::event::{Event, MessageRef};
+use crate::group;
 use crate::store::Transaction;
 use crate::store::columns::{account, bits, checked, device, unsigned};
 
@@ -63,13 +64,18 @@ pub(crate) struct Arrived {
 }
 
 /// Whether an account may delete what others wrote in a conversation.
-// The owner of groups fills this in: their admins may.
 pub(crate) fn may_delete_for_others(
-    _db: &Connection,
-    _conversation: &ConversationRow,
-    _account: AccountId,
+    db: &Connection,
+    conversation: &ConversationRow,
+    account: AccountId,
 ) -> Result<bool> {
-    Ok(false)
+    match conversation.kind {
+        Kind::Direct(_) => Ok(false),
+        Kind::Group => {
+            let member = group::rows::member(db, conversation.id, account)?;
+            Ok(member.is_some_and(|member| member.admin && member.left_ms.is_none()))
+        }
+    }
 }
 
 /// A change does what it says, now or when its target comes. `post` is its row.
@@ -87,6 +93,11 @@ pub(crate) fn take(
         return Ok(Taken::default());
     };
     let Some(target) = change.target() else {
+        if conversation.kind == Kind::Group {
+            // A group's timer is in its log, by who may set it.
+            scrub(tx, post, None)?;
+            return Ok(Taken::default());
+        }
         insert(tx, conversation.id, post, change.kind(), None, None)?;
         return set_timer(tx, conversation, by, events);
     };

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::watch;
 
 use crate::client::Core;
+use crate::conversation::rows::{ConversationRow, Kind};
 use crate::conversation::{remove, search};
 use crate::event::MessageRef;
 use crate::store::columns::{signed, unsigned};
@@ -151,11 +152,15 @@ fn over(tx: &Transaction<'_>, now_ms: u64) -> Result<Vec<i64>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How long what is sent in a conversation stays after reading, seconds; 0: for ever.
-pub(crate) fn timer(db: &Connection, conversation: i64) -> Result<u32> {
-    let mut query = db.prepare_cached("SELECT timer_s FROM conversation WHERE id = ?1")?;
+/// How long what is sent in a conversation stays after reading, seconds; 0: for ever. A group's log says it.
+pub(crate) fn timer(db: &Connection, conversation: &ConversationRow) -> Result<u32> {
+    let (table, id) = match conversation.kind {
+        Kind::Direct(_) => ("conversation", "id"),
+        Kind::Group => ("group_info", "conversation"),
+    };
+    let mut query = db.prepare_cached(&format!("SELECT timer_s FROM {table} WHERE {id} = ?1"))?;
     Ok(query
-        .query_row([conversation], |row| row.get(0))
+        .query_row([conversation.id], |row| row.get(0))
         .optional()?
         .unwrap_or(0))
 }

@@ -13,8 +13,9 @@ use crate::account::LocalDevice;
 use crate::client::Core;
 use crate::content::{Change, Content, Emoji, Text};
 use crate::conversation::changes::{self, TextVersion};
-use crate::conversation::handle::{Conversation, send};
-use crate::conversation::rows::{self as messages, COLUMNS, ConversationRow, read};
+use crate::conversation::handle::Conversation;
+use crate::conversation::rows::{self as messages, COLUMNS, ConversationRow, Kind, read};
+use crate::conversation::send::send;
 use crate::conversation::{expiry, history, remove};
 use crate::event::{Event, MessageRef};
 use crate::message::{Message, MessageState};
@@ -214,13 +215,20 @@ impl Conversation {
     }
 
     /// Lets messages that are sent from now on, by anybody, disappear so long after they were read; `None`: they
-    /// stay. Whole seconds, at most 366 days.
+    /// stay. Whole seconds, at most 366 days. (A group's timer is one of its settings.)
     ///
     /// # Errors
-    /// [`Error::Content`] for less than a second or more than 366 days; otherwise as [`send`](Self::send).
+    /// [`Error::Content`] for less than a second or more than 366 days, [`Error::InvalidInput`] in a group;
+    /// otherwise as [`send`](Self::send).
     pub async fn set_disappearing(&self, after: Option<Duration>) -> Result<()> {
         let change = Change::timer(after)?;
-        self.say(move |_, _, _| Ok(change)).await
+        self.say(move |_, _, conversation| match conversation.kind {
+            Kind::Direct(_) => Ok(change),
+            Kind::Group => Err(Error::InvalidInput(
+                "a group's timer is one of its settings",
+            )),
+        })
+        .await
     }
 
     /// How long messages stay after they were read; `None`: for ever.
@@ -233,7 +241,7 @@ impl Conversation {
             .store
             .read(move |db| {
                 let found = messages::find(db, id)?.ok_or(Error::NotFound("conversation"))?;
-                let seconds = expiry::timer(db, found.id)?;
+                let seconds = expiry::timer(db, &found)?;
                 Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
             })
             .await
