@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::account::LocalDevice;
 use crate::client::Core;
-use crate::content::{Change, Content, Emoji, Text};
+use crate::content::{Change, Content, ConversationId, Emoji, Text};
 use crate::conversation::changes::{self, TextVersion};
 use crate::conversation::handle::Conversation;
 use crate::conversation::rows::{self as messages, COLUMNS, ConversationRow, Kind, read};
@@ -158,19 +158,7 @@ impl Conversation {
     /// [`Error::Store`].
     pub async fn pinned_messages(&self) -> Result<Vec<Message>> {
         let id = self.id();
-        self.core()
-            .store
-            .read(move |db| {
-                let mut query = db.prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
-                     WHERE m.conversation = (SELECT id FROM conversation WHERE conversation_id = ?1)
-                         AND m.pinned_ms IS NOT NULL AND m.state > 0
-                     ORDER BY m.pinned_ms DESC, m.id DESC LIMIT ?2"
-                ))?;
-                let rows = query.query_map((id.as_bytes(), MAX_LISTED), read)?;
-                changes::complete(db, rows.collect::<Result<_, _>>()?)
-            })
-            .await
+        self.core().store.read(move |db| pinned(db, id)).await
     }
 
     /// Sends a message of another conversation, or of this one, here. It says that it was forwarded and how often,
@@ -271,6 +259,18 @@ impl Conversation {
         )
         .await
     }
+}
+
+/// The messages of a conversation that are held up.
+pub(crate) fn pinned(db: &Connection, conversation: ConversationId) -> Result<Vec<Message>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
+         WHERE m.conversation = (SELECT id FROM conversation WHERE conversation_id = ?1)
+             AND m.pinned_ms IS NOT NULL AND m.state > 0
+         ORDER BY m.pinned_ms DESC, m.stamp DESC, m.sender, m.sequence DESC LIMIT ?2"
+    ))?;
+    let rows = query.query_map((conversation.as_bytes(), MAX_LISTED), read)?;
+    changes::complete(db, rows.collect::<Result<_, _>>()?)
 }
 
 /// Marked messages of all conversations, the last one marked first, before a message of the list.

@@ -16,16 +16,34 @@ use crate::event::{Event, MessageRef};
 use crate::store::Transaction;
 use crate::store::columns::{account, message_id};
 
-/// Remembers that a message quotes another one.
+/// Remembers that a message quotes another one. What is gone already is not brought back by a quote.
 pub(crate) fn note_quote(tx: &Transaction<'_>, row: i64, content: &Content) -> Result<()> {
-    if let Content::Text(text) = content
-        && let Some(reply) = text.reply_to()
-        && !reply.excerpt.is_empty()
-    {
-        tx.prepare_cached("INSERT INTO quote (message, sender, message_id) VALUES (?1, ?2, ?3)")?
-            .execute((row, reply.to.sender.as_bytes(), reply.to.id.as_bytes()))?;
+    let Content::Text(text) = content else {
+        return Ok(());
+    };
+    let Some(reply) = text.reply_to().filter(|reply| !reply.excerpt.is_empty()) else {
+        return Ok(());
+    };
+    tx.prepare_cached("INSERT INTO quote (message, sender, message_id) VALUES (?1, ?2, ?3)")?
+        .execute((row, reply.to.sender.as_bytes(), reply.to.id.as_bytes()))?;
+    let quoted: Option<(i64, i8, Vec<u8>)> = tx
+        .prepare_cached(
+            "SELECT id, state, content FROM message WHERE sender = ?1 AND message_id = ?2
+                 AND conversation = (SELECT conversation FROM message WHERE id = ?3)",
+        )?
+        .query_row(
+            (reply.to.sender.as_bytes(), reply.to.id.as_bytes(), row),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    match quoted {
+        Some((quoted, state, content))
+            if state == -1 || Content::decode(&content) == Ok(Content::Deleted) =>
+        {
+            forget_quotes(tx, quoted, reply.to)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What was quoted of a message goes, in the conversation of its row.
