@@ -2,19 +2,27 @@
 
 /// Messages that carry what people write, or contain one that does: printing one must be a decision, not an
 /// accident.
-const UNPRINTABLE: [&str; 12] = [
+const UNPRINTABLE: [&str; 20] = [
+    ".hushpost.content.v1.ContactCard",
     ".hushpost.content.v1.Content",
+    ".hushpost.content.v1.Edit",
     ".hushpost.content.v1.GroupChange",
     ".hushpost.content.v1.GroupCreate",
     ".hushpost.content.v1.GroupDetails",
     ".hushpost.content.v1.GroupLog",
     ".hushpost.content.v1.JoinRequest",
+    ".hushpost.content.v1.LinkPreview",
+    ".hushpost.content.v1.Location",
+    ".hushpost.content.v1.Mention",
     ".hushpost.content.v1.Plaintext",
+    ".hushpost.content.v1.Poll",
     ".hushpost.content.v1.Post",
+    ".hushpost.content.v1.Reaction",
     ".hushpost.content.v1.Reply",
     ".hushpost.content.v1.SenderKey",
     ".hushpost.content.v1.SignedGroupChange",
     ".hushpost.content.v1.Text",
+    ".hushpost.content.v1.Vote",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -29,7 +29,7 @@ use crate::account::{Contacts, LocalDevice};
 use crate::config::Config;
 use crate::content::ConversationId;
 use crate::conversation::rows as messages;
-use crate::conversation::{Conversation, ConversationList, SearchHit, search};
+use crate::conversation::{Conversation, ConversationList, SearchHit, features, search};
 use crate::event::{Events, MessageRef};
 use crate::group::{Group, InviteLink, NewGroup, invite};
 use crate::message::Message;
@@ -206,6 +206,15 @@ impl Client {
     /// [`Error::InvalidInput`] for a shorter query, [`Error::Store`].
     pub async fn search(&self, query: &str, skip: usize, limit: usize) -> Result<Vec<SearchHit>> {
         search::run(&self.0, query, None, skip, limit).await
+    }
+
+    /// The messages that were marked with a star, in all conversations, the last one marked first: after `before`
+    /// in that list, or from its beginning. At most 500.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if `before` is not marked any more, [`Error::Store`].
+    pub async fn starred(&self, before: Option<MessageRef>, limit: usize) -> Result<Vec<Message>> {
+        features::starred(&self.0, before, limit).await
     }
 
     /// What did not decrypt, what is missing and what was put aside.

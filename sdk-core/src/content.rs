@@ -11,12 +11,19 @@
 //!
 //! Must never: print what a user wrote, or change the meaning of a field number.
 
+pub(crate) mod change;
+mod contact_card;
 pub(crate) mod control;
+mod emoji;
 pub(crate) mod group;
 mod ids;
+mod link_preview;
+mod location;
+mod mention;
 mod message;
 mod padding;
 mod plaintext;
+mod poll;
 mod post;
 
 pub(crate) mod generated {
@@ -29,14 +36,24 @@ pub(crate) mod generated {
     include!(concat!(env!("OUT_DIR"), "/hushpost.content.v1.rs"));
 }
 
+pub use change::MAX_TIMER_S;
+pub(crate) use change::{Change, Said};
+pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
+pub use emoji::{Emoji, MAX_EMOJI_LEN};
 pub(crate) use group::{GroupLog, GroupLogRequest, JoinRequest, SenderKey};
 pub use ids::ConversationId;
 pub(crate) use ids::{ChainId, Sequence};
+pub use link_preview::{
+    LinkPreview, MAX_LINK_DESCRIPTION_LEN, MAX_LINK_IMAGE_LEN, MAX_LINK_LEN, MAX_LINK_TITLE_LEN,
+};
+pub use location::{Location, MAX_ADDRESS_LEN, MAX_PLACE_NAME_LEN};
+pub use mention::{MAX_MENTIONS, Mention};
 pub use message::{Content, MAX_EXCERPT_LEN, MAX_TEXT_LEN, Reply, Text};
 pub(crate) use padding::{pad, size_class, unpad};
 pub(crate) use plaintext::{Body, Introduction, Plaintext};
+pub use poll::{MAX_OPTION_LEN, MAX_OPTIONS, MAX_QUESTION_LEN, Poll};
 pub(crate) use post::{Head, Post};
 
 use thiserror::Error;

@@ -40,8 +40,16 @@ pub enum Event {
         /// Which.
         message: MessageRef,
     },
-    /// A message's state, times or place changed.
+    /// A message's state, times or place changed, or it was edited, deleted for everyone, pinned, starred, reacted
+    /// to or voted in.
     MessageChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        message: MessageRef,
+    },
+    /// A message is gone from this device: deleted here, or its time is over.
+    MessageRemoved {
         /// Where.
         conversation: ConversationId,
         /// Which.

@@ -75,12 +75,15 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, FaultHook, FaultPoint, StoreThreads};
 pub use connection::{RelayUrl, RequestError, Transport};
 pub use content::{
-    Activity, Content, ContentError, ConversationId, MAX_EXCERPT_LEN, MAX_TEXT_LEN, ReceiptKind,
-    Reply, Text,
+    Activity, ContactCard, Content, ContentError, ConversationId, Emoji, LinkPreview, Location,
+    MAX_ADDRESS_LEN, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN, MAX_EMOJI_LEN, MAX_EXCERPT_LEN,
+    MAX_LINK_DESCRIPTION_LEN, MAX_LINK_IMAGE_LEN, MAX_LINK_LEN, MAX_LINK_TITLE_LEN, MAX_MENTIONS,
+    MAX_OPTION_LEN, MAX_OPTIONS, MAX_PLACE_NAME_LEN, MAX_QUESTION_LEN, MAX_TEXT_LEN, MAX_TIMER_S,
+    Mention, Poll, ReceiptKind, Reply, Text,
 };
 pub use conversation::{
     Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, Page, SearchHit,
-    Standing,
+    Standing, TextVersion,
 };
 pub use error::{Error, GroupRefusal, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
@@ -90,7 +93,7 @@ pub use group::{
     MessageReceipts, NewGroup,
 };
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
-pub use message::{Cursor, FailureReason, Message, MessageState};
+pub use message::{Cursor, FailureReason, Message, MessageState, Reaction};
 pub use random::{NoRandomness, Randomness};
 pub use store::{DATABASE_KEY_LEN, DatabaseKey, StoreError};
 

@@ -3,7 +3,7 @@
 use hushpost_wire::{AccountId, DeviceId};
 
 use crate::clock::Stamp;
-use crate::content::{Content, ConversationId};
+use crate::content::{Content, ConversationId, Emoji};
 use crate::event::MessageRef;
 
 /// A message of a conversation.
@@ -31,6 +31,29 @@ pub struct Message {
     pub read_ms: Option<u64>,
     /// Its place in the history.
     pub cursor: Cursor,
+    /// How often it had been forwarded when it was sent here; 0: it was written here.
+    pub forwards: u32,
+    /// When its text was last edited; `None`: never.
+    pub edited_ms: Option<u64>,
+    /// Whether it was marked with a star, on this device.
+    pub starred: bool,
+    /// Whether it is held up for all in the conversation.
+    pub pinned: bool,
+    /// When it goes, by the relay's clock; `None`: it stays, or its time begins when it is read.
+    pub expires_ms: Option<u64>,
+    /// The emoji on it, one for each account, in the accounts' order.
+    pub reactions: Vec<Reaction>,
+    /// Of a poll: who chose each answer, in the answers' order. Empty for anything else.
+    pub votes: Vec<Vec<AccountId>>,
+}
+
+/// An emoji that somebody put on a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// Who.
+    pub account: AccountId,
+    /// What.
+    pub emoji: Emoji,
 }
 
 impl Message {
@@ -38,6 +61,15 @@ impl Message {
     #[must_use]
     pub const fn is_own(&self) -> bool {
         !matches!(self.state, MessageState::Unread | MessageState::Seen)
+    }
+
+    /// Whether its text speaks of somebody.
+    #[must_use]
+    pub fn mentions(&self, account: AccountId) -> bool {
+        match &self.content {
+            Content::Text(text) => text.mentions().iter().any(|one| one.account == account),
+            _ => false,
+        }
     }
 }
 

@@ -24,5 +24,6 @@ pub(crate) mod answer;
 pub(crate) mod delivery;
 pub(crate) mod encrypt;
 pub(crate) mod renumber;
+pub(crate) mod reword;
 pub(crate) mod rows;
 pub(crate) mod sessions_needed;

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, StoreThreads};
 use crate::connection::{Link, RelayUrl, Transport};
 use crate::content::{Activity, ConversationId};
+use crate::conversation::expiry::{self, Housekeeping};
 use crate::event::{Event, EventBus};
 use crate::random::Randomness;
 use crate::store::columns::signed;
@@ -73,6 +74,7 @@ pub(crate) struct Core {
     pub(crate) wake_receipts: Notify,
     pub(crate) wake_repair: Notify,
     pub(crate) wake_upkeep: Notify,
+    pub(crate) housekeeping: Housekeeping,
     pub(crate) engine: Mutex<Option<Engine>>,
     link: Mutex<Option<Link>>,
     /// When typing was last shown, and what.
@@ -109,6 +111,7 @@ impl Core {
             wake_receipts: Notify::new(),
             wake_repair: Notify::new(),
             wake_upkeep: Notify::new(),
+            housekeeping: Housekeeping::new(),
             engine: Mutex::new(None),
             link: Mutex::new(None),
             shown_activity: Mutex::new(BTreeMap::new()),
@@ -116,6 +119,7 @@ impl Core {
         if core.store.was_rolled_back() {
             core.set_up_anew(0).await?;
         }
+        expiry::start(&core).await?;
         Ok(core)
     }
 

@@ -5,7 +5,8 @@ use core::fmt;
 use hushpost_wire::{AccountId, MessageId};
 use prost::Message as _;
 
-use crate::content::{ContentError, generated};
+use crate::content::mention::{self, Mention};
+use crate::content::{ContactCard, ContentError, LinkPreview, Location, Poll, generated};
 use crate::event::MessageRef;
 use crate::group::GroupChangeMessage;
 use crate::group::change::SignedChange;
@@ -23,6 +24,15 @@ const PREVIEW_CHARS: usize = 120;
 pub enum Content {
     /// Text.
     Text(Text),
+    /// A place.
+    Location(Location),
+    /// How to reach somebody.
+    ContactCard(ContactCard),
+    /// A question with answers to choose from; the votes are in
+    /// [`Message::votes`](crate::Message::votes).
+    Poll(Poll),
+    /// What is left of a message that was removed for everyone.
+    Deleted,
     /// A change of the group that the message is in.
     GroupChange(GroupChangeMessage),
     /// A kind that this version does not know: show "update needed". It was kept as it came.
@@ -34,6 +44,8 @@ pub enum Content {
 pub struct Text {
     body: String,
     reply_to: Option<Reply>,
+    mentions: Vec<Mention>,
+    link_preview: Option<LinkPreview>,
 }
 
 /// What a message answers, with the beginning of it for who does not have it.
@@ -61,6 +73,8 @@ impl Text {
         Ok(Self {
             body,
             reply_to: None,
+            mentions: Vec::new(),
+            link_preview: None,
         })
     }
 
@@ -74,6 +88,26 @@ impl Text {
         self
     }
 
+    /// The same text, speaking of people: at most 64, in order, apart from each other, each at whole characters.
+    ///
+    /// # Errors
+    /// [`ContentError::TooLong`], [`ContentError::Malformed`].
+    pub fn mentioning(mut self, mentions: Vec<Mention>) -> Result<Self, ContentError> {
+        mention::check(&self.body, &mentions)?;
+        self.mentions = mentions;
+        Ok(self)
+    }
+
+    /// The same text with a preview of a link that stands in it.
+    ///
+    /// # Errors
+    /// [`ContentError::Malformed`] if the text does not have the link.
+    pub fn with_link_preview(mut self, preview: LinkPreview) -> Result<Self, ContentError> {
+        preview.check(&self.body)?;
+        self.link_preview = Some(preview);
+        Ok(self)
+    }
+
     /// The text.
     #[must_use]
     pub fn body(&self) -> &str {
@@ -85,43 +119,116 @@ impl Text {
     pub const fn reply_to(&self) -> Option<&Reply> {
         self.reply_to.as_ref()
     }
+
+    /// Who is spoken of, in order.
+    #[must_use]
+    pub fn mentions(&self) -> &[Mention] {
+        &self.mentions
+    }
+
+    /// What a link in it leads to.
+    #[must_use]
+    pub const fn link_preview(&self) -> Option<&LinkPreview> {
+        self.link_preview.as_ref()
+    }
+
+    /// The same text in answer to another message, or to none.
+    pub(crate) fn answering(mut self, reply_to: Option<Reply>) -> Self {
+        self.reply_to = reply_to;
+        self
+    }
+
+    /// What may be said elsewhere: neither whom it answered nor whom it meant is anybody's business there.
+    fn forwarded(mut self) -> Self {
+        self.reply_to = None;
+        self.mentions = Vec::new();
+        self
+    }
+
+    pub(super) fn write(&self) -> generated::Text {
+        generated::Text {
+            body: self.body.clone(),
+            reply_to: self.reply_to.as_ref().map(|reply| generated::Reply {
+                author: reply.to.sender.as_bytes().to_vec(),
+                message_id: reply.to.id.as_bytes().to_vec(),
+                excerpt: reply.excerpt.clone(),
+            }),
+            mentions: mention::write(&self.mentions),
+            link_preview: self.link_preview.as_ref().map(LinkPreview::write),
+        }
+    }
+
+    pub(super) fn read(text: generated::Text) -> Result<Self, ContentError> {
+        let reply = text.reply_to.map(Reply::read).transpose()?;
+        let read = Self::new(text.body)?
+            .answering(reply)
+            .mentioning(mention::read(&text.mentions)?)?;
+        match text.link_preview {
+            Some(preview) => read.with_link_preview(LinkPreview::read(preview)?),
+            None => Ok(read),
+        }
+    }
 }
 
 impl Content {
     /// The bytes that travel and are stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let kind = match self {
-            Self::Text(text) => generated::content::Kind::Text(generated::Text {
-                body: text.body.clone(),
-                reply_to: text.reply_to.as_ref().map(|reply| generated::Reply {
-                    author: reply.to.sender.as_bytes().to_vec(),
-                    message_id: reply.to.id.as_bytes().to_vec(),
-                    excerpt: reply.excerpt.clone(),
-                }),
-            }),
-            Self::GroupChange(change) => generated::content::Kind::GroupChange(change.0.write()),
-            Self::Unknown => return Vec::new(),
-        };
-        generated::Content { kind: Some(kind) }.encode_to_vec()
+        self.encode_forwarded(0)
     }
 
-    /// Reads them. A kind of a later version is [`Content::Unknown`].
+    /// The same for what was forwarded so often.
+    pub(crate) fn encode_forwarded(&self, forwards: u32) -> Vec<u8> {
+        use generated::content::Kind;
+        let kind = match self {
+            Self::Text(text) => Kind::Text(text.write()),
+            Self::Location(place) => Kind::Location(place.write()),
+            Self::ContactCard(card) => Kind::ContactCard(card.write()),
+            Self::Poll(poll) => Kind::Poll(poll.write()),
+            Self::Deleted => Kind::Tombstone(generated::Tombstone {}),
+            Self::GroupChange(change) => Kind::GroupChange(change.0.write()),
+            Self::Unknown => return Vec::new(),
+        };
+        generated::Content {
+            forwards,
+            kind: Some(kind),
+        }
+        .encode_to_vec()
+    }
+
+    /// Reads them. A kind of a later version, or one that shows nowhere by itself, is [`Content::Unknown`].
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, ContentError> {
+        Self::decode_forwarded(bytes).map(|(content, _)| content)
+    }
+
+    /// The same, and how often it was forwarded.
+    pub(crate) fn decode_forwarded(bytes: &[u8]) -> Result<(Self, u32), ContentError> {
         let content =
             generated::Content::decode(bytes).map_err(|_| ContentError::Malformed("content"))?;
-        match content.kind {
-            None => Ok(Self::Unknown),
-            Some(generated::content::Kind::GroupChange(change)) => Ok(Self::GroupChange(
-                GroupChangeMessage(SignedChange::read(change)),
-            )),
-            Some(generated::content::Kind::Text(text)) => {
-                let reply = text.reply_to.map(Reply::read).transpose()?;
-                let text = Text::new(text.body)?;
-                Ok(Self::Text(match reply {
-                    Some(reply) => text.in_reply_to(reply),
-                    None => text,
-                }))
+        let read = content.kind.map_or(Ok(Self::Unknown), Self::read)?;
+        Ok((read, content.forwards))
+    }
+
+    pub(super) fn read(kind: generated::content::Kind) -> Result<Self, ContentError> {
+        use generated::content::Kind;
+        Ok(match kind {
+            Kind::Text(text) => Self::Text(Text::read(text)?),
+            Kind::Location(place) => Self::Location(Location::read(place)?),
+            Kind::ContactCard(card) => Self::ContactCard(ContactCard::read(card)?),
+            Kind::Poll(poll) => Self::Poll(Poll::read(poll)?),
+            Kind::Tombstone(_) => Self::Deleted,
+            Kind::GroupChange(change) => {
+                Self::GroupChange(GroupChangeMessage(SignedChange::read(change)))
             }
+            _ => Self::Unknown,
+        })
+    }
+
+    /// What may be said elsewhere; `None` for what makes no sense there.
+    pub(crate) fn forwarded(self) -> Option<Self> {
+        match self {
+            Self::Text(text) => Some(Self::Text(text.forwarded())),
+            Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
+            other => Some(other),
         }
     }
 
@@ -129,7 +236,10 @@ impl Content {
     pub(crate) fn searchable_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(&text.body),
-            Self::GroupChange(_) | Self::Unknown => None,
+            Self::Location(place) => Some(place.name()),
+            Self::ContactCard(card) => Some(card.name()),
+            Self::Poll(poll) => Some(poll.question()),
+            Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
         }
     }
 
@@ -154,6 +264,30 @@ impl Content {
     }
 }
 
+impl From<Text> for Content {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Location> for Content {
+    fn from(place: Location) -> Self {
+        Self::Location(place)
+    }
+}
+
+impl From<ContactCard> for Content {
+    fn from(card: ContactCard) -> Self {
+        Self::ContactCard(card)
+    }
+}
+
+impl From<Poll> for Content {
+    fn from(poll: Poll) -> Self {
+        Self::Poll(poll)
+    }
+}
+
 impl Reply {
     fn read(reply: generated::Reply) -> Result<Self, ContentError> {
         let malformed = ContentError::Malformed("reply");
@@ -175,6 +309,10 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "Content::Text(…)",
+            Self::Location(_) => "Content::Location(…)",
+            Self::ContactCard(_) => "Content::ContactCard(…)",
+            Self::Poll(_) => "Content::Poll(…)",
+            Self::Deleted => "Content::Deleted",
             Self::GroupChange(_) => "Content::GroupChange(…)",
             Self::Unknown => "Content::Unknown",
         })
@@ -227,6 +365,52 @@ mod tests {
         assert_eq!(preview(" a\n\nb\tc "), "a b c");
         assert_eq!(preview(&"日".repeat(5000)).chars().count(), PREVIEW_CHARS);
         assert_eq!(Content::Unknown.preview(), "");
+    }
+
+    #[test]
+    fn every_kind_survives_the_journey() {
+        let url = "https://example.org";
+        let mention = |range| Mention {
+            account: AccountId::of_key(&[3; 32]),
+            range,
+        };
+        let text = Text::new(format!("@日本 and @x see {url}")).unwrap();
+        for wrong in [0..2, 3..3, 20..99, 5..2] {
+            assert!(text.clone().mentioning(vec![mention(wrong)]).is_err());
+        }
+        let twice = vec![mention(0..7), mention(1..4)];
+        assert!(text.clone().mentioning(twice).is_err());
+        let text = text
+            .mentioning(vec![mention(0..7), mention(12..14)])
+            .unwrap()
+            .with_link_preview(LinkPreview::new(url).unwrap())
+            .unwrap();
+        let all = [
+            Content::from(text),
+            Content::from(Location::new(1.0, 2.0).unwrap()),
+            Content::from(ContactCard::new("Carol").unwrap()),
+            Content::from(Poll::new("?", ["a", "b"]).unwrap()),
+            Content::Deleted,
+        ];
+        for content in all {
+            let bytes = content.encode_forwarded(3);
+            assert_eq!(Content::decode_forwarded(&bytes), Ok((content, 3)));
+        }
+    }
+
+    #[test]
+    fn what_is_forwarded_names_nobody() {
+        let reply = Reply {
+            to: MessageRef {
+                sender: AccountId::of_key(&[1; 32]),
+                id: MessageId::from_slice(&[2; 16]).unwrap(),
+            },
+            excerpt: "the secret".to_owned(),
+        };
+        let text = Text::new("yes").unwrap().in_reply_to(reply);
+        let forwarded = Content::Text(text).forwarded();
+        assert!(forwarded == Some(Content::Text(Text::new("yes").unwrap())));
+        assert!(Content::Deleted.forwarded().is_none());
     }
 
     proptest! {

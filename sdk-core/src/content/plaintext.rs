@@ -169,6 +169,7 @@ mod tests {
                     sequence: Sequence::new(8).unwrap(),
                 }],
                 content: vec![1, 2, 3],
+                expires_after_s: 60,
                 group_heads: vec![ChangeId([4; 32])],
             }),
             Body::Receipt(Receipt {

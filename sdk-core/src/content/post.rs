@@ -4,7 +4,7 @@ use hushpost_wire::{AccountId, DeviceId, MessageId};
 
 use crate::clock::Stamp;
 use crate::content::group::{read_heads, write_heads};
-use crate::content::{ChainId, ContentError, ConversationId, Sequence, generated};
+use crate::content::{ChainId, ContentError, ConversationId, MAX_TIMER_S, Sequence, generated};
 use crate::group::change::ChangeId;
 
 /// Other devices' chains that one post may speak of.
@@ -22,6 +22,8 @@ pub(crate) struct Post {
     pub(crate) heads: Vec<Head>,
     /// An encoded [`Content`](crate::content::Content), byte for byte.
     pub(crate) content: Vec<u8>,
+    /// How long the message stays after it was read; 0: for ever.
+    pub(crate) expires_after_s: u32,
     /// In a group: the newest changes that the sender had seen.
     pub(crate) group_heads: Vec<ChangeId>,
 }
@@ -56,12 +58,16 @@ impl Post {
                 .collect(),
             group_heads: write_heads(&self.group_heads),
             content: self.content,
+            expires_after_s: self.expires_after_s,
         }
     }
 
     pub(super) fn read(post: generated::Post) -> Result<Self, ContentError> {
         if post.heads.len() > MAX_HEADS {
             return Err(ContentError::TooLong("list of heads"));
+        }
+        if post.expires_after_s > MAX_TIMER_S {
+            return Err(ContentError::TooLong("timer"));
         }
         let malformed = ContentError::Malformed;
         Ok(Self {
@@ -79,6 +85,7 @@ impl Post {
                 .collect::<Result<_, _>>()?,
             group_heads: read_heads(&post.group_heads)?,
             content: post.content,
+            expires_after_s: post.expires_after_s,
         })
     }
 }

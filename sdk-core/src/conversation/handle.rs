@@ -7,12 +7,12 @@ use hushpost_wire::Send;
 use hushpost_wire::client_frame::Request;
 
 use crate::client::Core;
-use crate::content::{Activity, Content, ConversationId, Text};
+use crate::content::{Activity, Content, ConversationId};
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
 use crate::conversation::rows::{self as messages, ConversationRow};
 use crate::conversation::search::{self, SearchHit};
-use crate::conversation::{activity, send};
+use crate::conversation::{activity, changes, expiry, send};
 use crate::event::{Event, MessageRef};
 use crate::group::{self, MessageReceipts};
 use crate::inbox::receipts;
@@ -43,6 +43,10 @@ impl Conversation {
         Self { core, id }
     }
 
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Its id, the same on both sides.
     #[must_use]
     pub const fn id(&self) -> ConversationId {
@@ -63,15 +67,26 @@ impl Conversation {
         found.ok_or(Error::NotFound("conversation"))
     }
 
-    /// Sends a text. When this returns, the message is in the history and on the disk, encrypted for
-    /// everyone there is a session with; it is delivered as soon as it can be, whatever happens to this
-    /// process. Answering a request accepts it.
+    /// Sends a text, a place, a contact card or a poll. When this returns, the message is in the history and on the
+    /// disk, encrypted for everyone there is a session with; it is delivered as soon as it can be, whatever
+    /// happens to this process. Answering a request accepts it.
     ///
     /// # Errors
     /// [`Error::Blocked`], [`Error::VerificationNeeded`] if a verified contact changed,
-    /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::Store`].
-    pub async fn send(&self, text: Text) -> Result<MessageRef> {
-        let content = Content::Text(text).encode();
+    /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::InvalidInput`] for what is not said but found
+    /// ([`Content::Deleted`], [`Content::Unknown`]), [`Error::Store`].
+    pub async fn send(
+        &self,
+        content: impl Into<Content> + core::marker::Send,
+    ) -> Result<MessageRef> {
+        let content = content.into();
+        if content.clone().forwarded().is_none() {
+            return Err(Error::InvalidInput("this cannot be sent"));
+        }
+        self.send_encoded(content.encode()).await
+    }
+
+    pub(crate) async fn send_encoded(&self, content: Vec<u8>) -> Result<MessageRef> {
         let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
         let core = Arc::clone(&self.core);
         self.core
@@ -80,12 +95,15 @@ impl Conversation {
                 move |tx| {
                     let mut events = Vec::new();
                     let message = send::send(tx, id, &content, now_ms, &rng, &mut events)?;
-                    Ok((message, events))
+                    Ok((message, events, expiry::has_deadline(tx, message)?))
                 },
-                move |(message, events)| {
+                move |(message, events, deadline)| {
                     core.events.emit_all(events);
                     core.wake_outbox.notify_one();
                     core.wake_receipts.notify_one();
+                    if deadline {
+                        core.housekeeping.deadline_set();
+                    }
                     message
                 },
             )
@@ -147,14 +165,18 @@ impl Conversation {
         let receipts_on = self.core.settings.read_receipts;
         let now_ms = self.core.corrected_now().await?;
         self.change(
-            |core| core.wake_receipts.notify_one(),
+            |core| {
+                core.wake_receipts.notify_one();
+                core.housekeeping.deadline_set();
+            },
             move |tx, conversation| {
                 let stamp = signed(through.stamp.to_bits());
                 if receipts_on && conversation.accepted {
                     receipts::owe_read(tx, conversation.id, stamp)?;
                 }
                 let read = tx.execute(
-                    "UPDATE message SET state = 2, read_ms = ?3
+                    "UPDATE message SET state = 2, read_ms = ?3,
+                     expires_ms = iif(expires_after_s > 0, ?3 + 1000 * expires_after_s, NULL)
                  WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
                     (conversation.id, stamp, signed(now_ms)),
                 )?;
@@ -223,6 +245,7 @@ impl Conversation {
                 "DELETE FROM search WHERE rowid IN (SELECT id FROM message WHERE conversation = ?1)",
                 [conversation.id],
             )?;
+            changes::forget_all(tx, conversation.id)?;
             // The rows stay without content: ids that were seen are known for ever, and chains go on.
             tx.execute(
                 "UPDATE message SET content = x'', state = -1 WHERE conversation = ?1 AND state > 0",
@@ -352,7 +375,7 @@ impl Conversation {
         .await
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         wake: impl FnOnce(&Core) + core::marker::Send + 'static,
         work: impl FnOnce(&mut Transaction<'_>, &ConversationRow) -> Result<Vec<Event>>

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params};
 use crate::Result;
 use crate::clock::Stamp;
 use crate::content::ConversationId;
+use crate::conversation::changes;
 use crate::conversation::rows::{COLUMNS, read};
 use crate::event::MessageRef;
 use crate::message::{Cursor, Message};
@@ -62,7 +63,9 @@ fn one_where(db: &Connection, condition: &str, key: impl Params) -> Result<Optio
         "SELECT {COLUMNS} FROM message m JOIN conversation c ON c.id = m.conversation
          WHERE {condition} AND m.state > 0"
     ))?;
-    Ok(query.query_row(key, read).optional()?)
+    let found = query.query_row(key, read).optional()?;
+    let found = changes::complete(db, found.into_iter().collect())?;
+    Ok(found.into_iter().next())
 }
 
 fn page(
@@ -104,6 +107,7 @@ fn page(
     let mut messages = rows.collect::<Result<Vec<_>, _>>()?;
     let more = messages.len() > limit;
     messages.truncate(limit);
+    let messages = changes::complete(db, messages)?;
     Ok(Page { messages, more })
 }
 

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::clock::Stamp;
 use crate::content::{ChainId, Content, ConversationId, Post, Sequence};
-use crate::conversation::search_text::index_text;
+use crate::conversation::{changes, remove, search};
 use crate::event::{Event, MessageRef};
 use crate::group;
 use crate::message::{Cursor, FailureReason, Message, MessageState};
@@ -16,13 +16,17 @@ use crate::store::{StoreError, Transaction};
 
 /// States as numbers: see the schema.
 pub(crate) mod state {
-    pub(crate) const HELD: u8 = 0;
-    pub(crate) const UNREAD: u8 = 1;
-    pub(crate) const QUEUED: u8 = 10;
-    pub(crate) const SENT: u8 = 11;
-    pub(crate) const DELIVERED: u8 = 12;
-    pub(crate) const READ: u8 = 13;
-    pub(crate) const FAILED: u8 = 14;
+    /// A change that was received.
+    pub(crate) const QUIET: i8 = -2;
+    /// A change that was made here.
+    pub(crate) const OWN_QUIET: i8 = -3;
+    pub(crate) const HELD: i8 = 0;
+    pub(crate) const UNREAD: i8 = 1;
+    pub(crate) const QUEUED: i8 = 10;
+    pub(crate) const SENT: i8 = 11;
+    pub(crate) const DELIVERED: i8 = 12;
+    pub(crate) const READ: i8 = 13;
+    pub(crate) const FAILED: i8 = 14;
 }
 
 /// Who is in a conversation.
@@ -51,7 +55,11 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) sequence: Sequence,
     pub(crate) stamp: Stamp,
     pub(crate) content: &'a [u8],
-    pub(crate) state: u8,
+    pub(crate) state: i8,
+    /// Shows nowhere by itself, whatever its state.
+    pub(crate) quiet: bool,
+    /// 0: it stays.
+    pub(crate) expires_after_s: u32,
     pub(crate) created_ms: u64,
     pub(crate) accepted_ms: Option<u64>,
 }
@@ -82,11 +90,6 @@ pub(crate) fn find(db: &Connection, id: ConversationId) -> Result<Option<Convers
     find_by(db, "conversation_id", id.as_bytes())
 }
 
-/// A conversation by its row.
-pub(crate) fn by_row(db: &Connection, row: i64) -> Result<Option<ConversationRow>> {
-    find_by(db, "id", row)
-}
-
 fn find_by(
     db: &Connection,
     column: &str,
@@ -112,6 +115,17 @@ fn find_by(
             })
         })
         .optional()?)
+}
+
+/// A conversation by its row.
+pub(crate) fn by_row(db: &Connection, row: i64) -> Result<Option<ConversationRow>> {
+    find_by(db, "id", row)
+}
+
+/// Whether a message shows nowhere by itself.
+pub(crate) fn is_quiet(db: &Connection, message: i64) -> Result<bool> {
+    let mut query = db.prepare_cached("SELECT quiet FROM message WHERE id = ?1")?;
+    Ok(query.query_row([message], |row| row.get(0))?)
 }
 
 /// The 1:1 conversation with somebody, opened if there is none.
@@ -143,8 +157,8 @@ pub(crate) fn insert(tx: &Transaction<'_>, message: &NewMessage<'_>) -> Result<O
     let inserted = tx
         .prepare_cached(
             "INSERT OR IGNORE INTO message (conversation, message_id, sender, device, chain, sequence,
-                 stamp, content, state, created_ms, accepted_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 stamp, content, state, created_ms, accepted_ms, quiet, expires_after_s)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute((
             message.conversation,
@@ -158,16 +172,20 @@ pub(crate) fn insert(tx: &Transaction<'_>, message: &NewMessage<'_>) -> Result<O
             message.state,
             signed(message.created_ms),
             message.accepted_ms.map(signed),
+            message.quiet,
+            message.expires_after_s,
         ))?;
     if inserted == 0 {
         return Ok(None);
     }
     let id = tx.last_insert_rowid();
-    if let Ok(content) = Content::decode(message.content)
-        && let Some(text) = content.searchable_text()
+    if !message.quiet
+        && let Ok(content) = Content::decode(message.content)
     {
-        tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?
-            .execute((id, index_text(text)))?;
+        if let Some(text) = content.searchable_text() {
+            search::add(tx, id, text)?;
+        }
+        remove::note_quote(tx, id, &content)?;
     }
     Ok(Some(id))
 }
@@ -186,11 +204,10 @@ pub(crate) fn place_in_time(
     if place == post.stamp {
         return Ok(place);
     }
-    // What was not accepted yet has a stamp that nobody else knows.
     let stamp_of = |which: &str, device: DeviceAddress, chain: ChainId, sequence: Sequence| {
         let mut query = db.prepare_cached(&format!(
             "SELECT stamp FROM message WHERE conversation = ?1 AND sender = ?2 AND device = ?3
-                 AND chain = ?4 AND state NOT IN (10, 14) AND sequence {which}
+                 AND chain = ?4 AND {KNOWN} AND sequence {which}
              LIMIT 1"
         ))?;
         let columns = (
@@ -227,6 +244,9 @@ pub(crate) fn place_in_time(
     Ok(place.min(post.stamp))
 }
 
+/// What was not accepted yet has a stamp that nobody else knows.
+const KNOWN: &str = "state NOT IN (10, 14) AND NOT (state = -3 AND accepted_ms IS NULL)";
+
 /// Brings a conversation's entry in the list up to date after messages came, moved or went.
 pub(crate) fn refresh(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
     tx.prepare_cached(
@@ -247,21 +267,39 @@ pub(crate) fn refresh(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
 /// The columns that [`read`] reads, of `message m JOIN conversation c`.
 pub(crate) const COLUMNS: &str =
     "c.conversation_id, m.sender, m.message_id, m.device, m.content, m.state,
-     m.failure, m.stamp, m.accepted_ms, m.delivered_ms, m.read_ms, m.sequence, m.id";
+     m.failure, m.stamp, m.accepted_ms, m.delivered_ms, m.read_ms, m.sequence, m.id,
+     m.shown, m.edited_ms, m.starred_ms IS NOT NULL, m.pinned_ms IS NOT NULL, m.expires_ms, m.changed";
+
+/// A message as it is in its row.
+pub(crate) struct Loaded {
+    pub(crate) message: Message,
+    pub(crate) row: i64,
+    /// There are reactions or votes, to be read from elsewhere.
+    pub(crate) changed: bool,
+}
 
 /// Reads a message.
-pub(crate) fn read(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Loaded, rusqlite::Error> {
     let conversation: [u8; 16] = row.get(0)?;
     let (sender, device) = (account(row, 1)?, device(row, 3)?);
-    let content = row.get_ref(4)?.as_blob().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Blob, Box::new(error))
-    })?;
+    let blob = |index| {
+        row.get_ref(index)?.as_blob_or_null().map_err(|error| {
+            let blob = rusqlite::types::Type::Blob;
+            rusqlite::Error::FromSqlConversionFailure(index, blob, Box::new(error))
+        })
+    };
+    let content = match blob(13)? {
+        Some(shown) => shown,
+        None => blob(4)?.unwrap_or_default(),
+    };
+    // What was stored was decoded before; a later version may have stored more.
+    let (content, forwards) = Content::decode_forwarded(content).unwrap_or((Content::Unknown, 0));
     let stamp = Stamp::from_bits(unsigned(row, 7)?);
     let time = |index| -> Result<Option<u64>, rusqlite::Error> {
         let time: Option<i64> = row.get(index)?;
         Ok(time.and_then(|time| u64::try_from(time).ok()))
     };
-    Ok(Message {
+    let message = Message {
         conversation: checked(0, || {
             ConversationId::from_slice(&conversation)
                 .ok_or(StoreError::Corrupted("a conversation id"))
@@ -271,9 +309,8 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
             id: message_id(row, 2)?,
         },
         device,
-        // What was stored was decoded before; a later version may have stored more.
-        content: Content::decode(content).unwrap_or(Content::Unknown),
-        state: match row.get::<_, u8>(5)? {
+        content,
+        state: match row.get::<_, i8>(5)? {
             state::UNREAD | state::HELD => MessageState::Unread,
             state::QUEUED => MessageState::Queued,
             state::SENT => MessageState::Sent,
@@ -294,14 +331,27 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Message, rusqlite::Error> {
             device,
             sequence: unsigned(row, 11)?,
         },
+        forwards,
+        edited_ms: time(14)?,
+        starred: row.get(15)?,
+        pinned: row.get(16)?,
+        expires_ms: time(17)?,
+        reactions: Vec::new(),
+        votes: Vec::new(),
+    };
+    Ok(Loaded {
+        message,
+        row: row.get(12)?,
+        changed: row.get(18)?,
     })
 }
 
-/// Which message, and where: for events.
+/// Which message, and where: for events. None for what shows nowhere.
 fn place(tx: &Transaction<'_>, message: i64) -> Result<Option<(ConversationId, MessageRef, i64)>> {
     let mut query = tx.prepare_cached(
         "SELECT c.conversation_id, m.sender, m.message_id, c.id
-         FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.id = ?1",
+         FROM message m JOIN conversation c ON c.id = m.conversation
+         WHERE m.id = ?1 AND m.quiet = 0",
     )?;
     Ok(query
         .query_row([message], |row| {
@@ -358,20 +408,22 @@ pub(crate) fn mark_sent(
         None => place_in_time(tx, conversation, local.address(), post, accepted_ms)?,
     };
     tx.prepare_cached(
-        "UPDATE message SET state = max(state, 11), stamp = ?2, accepted_ms = ?3
-         WHERE id = ?1 AND state >= 10 AND state <> 14",
+        "UPDATE message SET state = CASE state WHEN -3 THEN -3 ELSE max(state, 11) END,
+             stamp = ?2, accepted_ms = ?3
+         WHERE id = ?1 AND (state >= 10 OR state = -3) AND state <> 14",
     )?
     .execute((message, signed(effective.to_bits()), signed(accepted_ms)))?;
     if effective != stamp {
         let far_ahead: bool = tx.query_row(
-            "SELECT EXISTS (SELECT 1 FROM message WHERE state = 10 AND stamp > ?1)",
+            "SELECT EXISTS (SELECT 1 FROM message WHERE stamp > ?1
+                 AND (state = 10 OR state = -3 AND accepted_ms IS NULL))",
             [signed(effective.to_bits())],
             |row| row.get(0),
         )?;
         if !far_ahead {
             // But not to before what others have said meanwhile: what is said next may be an answer.
             let seen: Option<i64> = tx.query_row(
-                "SELECT max(stamp) FROM message WHERE state NOT IN (10, 14)",
+                &format!("SELECT max(stamp) FROM message WHERE {KNOWN}"),
                 [],
                 |row| row.get(0),
             )?;
@@ -383,6 +435,7 @@ pub(crate) fn mark_sent(
         if let Some((_, _, conversation)) = place(tx, message)? {
             refresh(tx, conversation)?;
         }
+        changes::moved(tx, message, events)?;
     }
     changed(tx, message, events)
 }
@@ -442,6 +495,7 @@ pub(crate) struct OwnMessage {
     pub(crate) sequence: Sequence,
     pub(crate) stamp: Stamp,
     pub(crate) content: Vec<u8>,
+    pub(crate) expires_after_s: u32,
 }
 
 /// Own messages of a chain, in order.
@@ -455,7 +509,7 @@ pub(crate) fn own_in_range(
     limit: usize,
 ) -> Result<Vec<OwnMessage>> {
     let mut query = db.prepare_cached(
-        "SELECT id, message_id, sequence, stamp, content FROM message
+        "SELECT id, message_id, sequence, stamp, content, expires_after_s FROM message
          WHERE conversation = ?1 AND sender = ?2 AND device = ?3 AND chain = ?4
              AND sequence BETWEEN ?5 AND ?6 AND length(content) > 0
              AND NOT (state = 14 AND failure = 3)
@@ -479,6 +533,7 @@ pub(crate) fn own_in_range(
                 sequence: checked(2, || Sequence::new(sequence))?,
                 stamp: Stamp::from_bits(unsigned(row, 3)?),
                 content: row.get(4)?,
+                expires_after_s: row.get(5)?,
             })
         },
     )?;

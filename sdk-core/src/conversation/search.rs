@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::client::Core;
 use crate::content::ConversationId;
+use crate::conversation::changes;
 use crate::conversation::rows::{COLUMNS, read};
-use crate::conversation::search_text::{highlights, match_expression};
+use crate::conversation::search_text::{highlights, index_text, match_expression};
 use crate::message::Message;
+use crate::store::Transaction;
 use crate::{Error, Result};
 
 /// Most hits at a time.
@@ -50,8 +52,7 @@ pub(crate) async fn run(
             let only = conversation.map(|id| *id.as_bytes());
             let rows = statement.query_map((expression, only, limit, skip), read)?;
             let mut hits = Vec::new();
-            for row in rows {
-                let message = row?;
+            for message in changes::complete(db, rows.collect::<Result<_, _>>()?)? {
                 let text = message.content.searchable_text().unwrap_or_default();
                 hits.push(SearchHit {
                     highlights: highlights(text, &query),
@@ -61,6 +62,20 @@ pub(crate) async fn run(
             Ok(hits)
         })
         .await
+}
+
+/// Makes a message findable by its words.
+pub(crate) fn add(tx: &Transaction<'_>, message: i64, text: &str) -> Result<()> {
+    tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?
+        .execute((message, index_text(text)))?;
+    Ok(())
+}
+
+/// Makes a message findable no more.
+pub(crate) fn forget(tx: &Transaction<'_>, message: i64) -> Result<()> {
+    tx.prepare_cached("DELETE FROM search WHERE rowid = ?1")?
+        .execute([message])?;
+    Ok(())
 }
 
 /// Takes the words of deleted messages out of the index: so far they are only marked as deleted there. In

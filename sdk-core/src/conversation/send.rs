@@ -6,8 +6,9 @@ use rusqlite::OptionalExtension as _;
 
 use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
-use crate::content::{Body, ChainId, ConversationId, Head, Post, Sequence};
+use crate::content::{Body, ChainId, Content, ConversationId, Head, Post, Said, Sequence};
 use crate::conversation::rows::{self as messages, ConversationRow, Kind, NewMessage, state};
+use crate::conversation::{changes, expiry};
 use crate::event::{Event, MessageRef};
 use crate::group;
 use crate::inbox::receipts;
@@ -62,6 +63,12 @@ pub(crate) fn post(
         sender: local.account(),
         id: rng.message_id()?,
     };
+    let said = Said::decode(content)?;
+    let quiet = matches!(said, Said::Quiet(_));
+    let expires_after_s = match said {
+        Said::Quiet(_) | Said::Shown(Content::GroupChange(_)) => 0,
+        Said::Shown(_) => expiry::timer(tx, conversation)?,
+    };
     let row = messages::insert(
         tx,
         &NewMessage {
@@ -72,7 +79,13 @@ pub(crate) fn post(
             sequence,
             stamp,
             content,
-            state: state::QUEUED,
+            state: if quiet {
+                state::OWN_QUIET
+            } else {
+                state::QUEUED
+            },
+            quiet,
+            expires_after_s,
             created_ms: now_ms,
             accepted_ms: None,
         },
@@ -89,8 +102,14 @@ pub(crate) fn post(
         heads: heads(tx, conversation.id)?,
         group_heads: group::rows::heads(tx, conversation.id)?,
         content: content.to_vec(),
+        expires_after_s,
     };
     deliver(tx, local, conversation, row, post, now_ms, rng)?;
+    if quiet {
+        changes::take(tx, conversation, row, message.sender, events)?;
+        return Ok(message);
+    }
+    expiry::begin(tx, row, clock.corrected(now_ms))?;
     messages::refresh(tx, conversation.id)?;
     events.push(Event::MessageAdded {
         conversation: id,
@@ -195,6 +214,7 @@ pub(crate) fn again(
             heads: Vec::new(),
             group_heads: Vec::new(),
             content: own.content,
+            expires_after_s: own.expires_after_s,
         };
         deliver(tx, &local, conversation, own.row, post, now_ms, rng)?;
     }

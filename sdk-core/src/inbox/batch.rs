@@ -47,6 +47,8 @@ pub(crate) struct ChainKey {
 
 /// What follows once the transaction is committed.
 #[derive(Default)]
+// Each wakes another task.
+#[expect(clippy::struct_excessive_bools)]
 pub(crate) struct Effects {
     pub(crate) events: Vec<Event>,
     /// Chains that now hold something back.
@@ -54,6 +56,8 @@ pub(crate) struct Effects {
     pub(crate) outbox: bool,
     pub(crate) receipts: bool,
     pub(crate) repair: bool,
+    /// Words of what was deleted are to be taken out of the search index.
+    pub(crate) tidy: bool,
 }
 
 /// What the steps of one transaction share.

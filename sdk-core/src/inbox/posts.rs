@@ -9,7 +9,8 @@ use hushpost_wire::DeviceAddress;
 use rusqlite::OptionalExtension as _;
 
 use crate::Result;
-use crate::content::{Body, Content, ContentError, ConversationId, Post, Sequence};
+use crate::content::{Body, Content, ContentError, ConversationId, Post, Said, Sequence};
+use crate::conversation::changes;
 use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
 use crate::event::{Event, MessageRef};
 use crate::group::change::{Change, SignedChange};
@@ -42,6 +43,12 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
     };
     let shown_through = shown_through(batch, key)?;
     let is_next = post.sequence.get() <= shown_through.saturating_add(1);
+    let Ok(said) = Said::decode(&post.content) else {
+        batch.quarantine(received, "malformed_content", &post.content)?;
+        // Its place is taken all the same: nobody is to wait for it.
+        return fill(batch, &conversation, key, post.sequence, shown_through);
+    };
+    let quiet = matches!(said, Said::Quiet(_));
     let message = NewMessage {
         conversation: conversation.id,
         id: MessageRef {
@@ -53,25 +60,32 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         sequence: post.sequence,
         stamp,
         content: &post.content,
-        state: if is_next { state::UNREAD } else { state::HELD },
+        state: match (is_next, quiet) {
+            (false, _) => state::HELD,
+            (true, true) => state::QUIET,
+            (true, false) => state::UNREAD,
+        },
+        quiet,
+        expires_after_s: if quiet { 0 } else { post.expires_after_s },
         created_ms: batch.now_ms,
         accepted_ms: Some(received.accepted_ms),
     };
     let change = read_change(post, from);
-    if Content::decode(&post.content).is_err() || change.is_err() {
+    if change.is_err() {
         batch.quarantine(received, "malformed_content", &post.content)?;
-        // Its place is taken all the same: nobody is to wait for it.
-        fill(batch, &conversation, key, post.sequence, shown_through)?;
-        return Ok(());
+        return fill(batch, &conversation, key, post.sequence, shown_through);
     }
     let Some(row) = messages::insert(batch.tx, &message)? else {
-        if messages::row_of(batch.tx, message.id)?.is_none() {
+        let Some(row) = messages::row_of(batch.tx, message.id)? else {
             return batch.quarantine(received, "sequence_taken", &post.content);
-        }
+        };
         // Seen before: the sender may not know, so it is told again. A sender who was set up anew has given it
         // another place.
         fill(batch, &conversation, key, post.sequence, shown_through)?;
-        return receipts::owe_delivered(batch, &conversation, key, post.sequence);
+        if changes::may_be_confirmed(batch.tx, row)? {
+            receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
+        }
+        return Ok(());
     };
     let mut notice = Notice::Message;
     if let Ok(Some((signed, change))) = &change {
@@ -84,13 +98,15 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         set_notice(batch, row, notice, is_next)?;
     }
     batch.clock.observe(stamp);
-    receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
+    if !quiet {
+        receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
+    }
     if !is_next {
         batch.effects.held.insert(key);
         return Ok(());
     }
     if notice != Notice::Nothing {
-        show(batch, &conversation, message.id);
+        take_effect(batch, &conversation, key, row, message.id, post.sequence)?;
     }
     fill(batch, &conversation, key, post.sequence, shown_through)
 }
@@ -164,7 +180,7 @@ pub(crate) fn release(batch: &mut Batch<'_, '_>, key: ChainKey) -> Result<()> {
             missing = missing.saturating_add(sequence.saturating_sub(first));
             report_gap(batch, key, first, last, held.stamp)?;
         }
-        unhold(batch, &conversation, &held)?;
+        unhold(batch, &conversation, key, &held)?;
         through = through.max(sequence);
     }
     save_shown_through(batch, key, through)?;
@@ -214,19 +230,49 @@ fn fill(
     }
     let mut through = sequence.get();
     while let Some(held) = next_held(batch, key, through)? {
-        unhold(batch, conversation, &held)?;
+        unhold(batch, conversation, key, &held)?;
         through = held.sequence.get();
     }
     save_shown_through(batch, key, through)
 }
 
-fn show(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, message: MessageRef) {
+/// A message is shown, with what was said of it before it came; or a change does what it says.
+fn take_effect(
+    batch: &mut Batch<'_, '_>,
+    conversation: &ConversationRow,
+    key: ChainKey,
+    row: i64,
+    message: MessageRef,
+    sequence: Sequence,
+) -> Result<()> {
     let id = conversation.conversation_id;
+    if messages::is_quiet(batch.tx, row)? {
+        let events = &mut batch.effects.events;
+        let taken = changes::take(batch.tx, conversation, row, message.sender, events)?;
+        batch.effects.tidy |= taken.words_removed;
+        if taken.target_shown {
+            // A change of nothing would otherwise tell, unseen, that this device is on.
+            receipts::owe_delivered(batch, conversation, key, sequence)?;
+        }
+        return Ok(());
+    }
     batch.touched.insert((conversation.id, id));
     batch.effects.events.push(Event::MessageAdded {
         conversation: id,
         message,
     });
+    let events = &mut batch.effects.events;
+    let arrived = changes::arrived(batch.tx, conversation, row, message, events)?;
+    batch.effects.tidy |= arrived.words_removed;
+    for (sender, chain, sequence) in arrived.changes {
+        let key = ChainKey {
+            conversation: conversation.id,
+            sender,
+            chain,
+        };
+        receipts::owe_delivered(batch, conversation, key, sequence)?;
+    }
+    Ok(())
 }
 
 struct Held {
@@ -273,16 +319,22 @@ fn read_held(row: &rusqlite::Row<'_>) -> Result<Held, rusqlite::Error> {
     })
 }
 
-fn unhold(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, held: &Held) -> Result<()> {
-    let shown: bool = batch
+fn unhold(
+    batch: &mut Batch<'_, '_>,
+    conversation: &ConversationRow,
+    key: ChainKey,
+    held: &Held,
+) -> Result<()> {
+    let takes_effect: bool = batch
         .tx
         .prepare_cached(
-            "UPDATE message SET state = CASE notice WHEN 0 THEN 1 WHEN 1 THEN 2 ELSE -2 END
-             WHERE id = ?1 RETURNING state > 0",
+            "UPDATE message SET state = CASE WHEN quiet = 1 THEN -2 WHEN notice = 0 THEN 1
+                 WHEN notice = 1 THEN 2 ELSE -2 END
+             WHERE id = ?1 RETURNING notice <> 2",
         )?
         .query_row([held.row], |row| row.get(0))?;
-    if shown {
-        show(batch, conversation, held.id);
+    if takes_effect {
+        take_effect(batch, conversation, key, held.row, held.id, held.sequence)?;
     }
     Ok(())
 }

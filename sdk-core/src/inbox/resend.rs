@@ -251,6 +251,7 @@ fn send_again(
         heads: Vec::new(),
         group_heads: Vec::new(),
         content: message.content,
+        expires_after_s: message.expires_after_s,
     };
     insert(batch, from, Some(message.row), &[], Body::Post(post))
 }

@@ -255,6 +255,9 @@ fn tell(core: &Core, effects: Effects) -> BTreeSet<ChainKey> {
     if effects.repair {
         core.wake_repair.notify_one();
     }
+    if effects.tidy {
+        core.housekeeping.words_removed();
+    }
     effects.held
 }
 

@@ -14,7 +14,7 @@ const TABLES: [(&str, &str); 2] = [("outbox", "only_device IS NULL"), ("group_ou
 pub(crate) fn move_to(tx: &Transaction<'_>, chain: ChainId) -> Result<()> {
     let queued: Vec<(i64, i64)> = tx
         .prepare(
-            "SELECT id, conversation FROM message WHERE state = 10 AND
+            "SELECT id, conversation FROM message WHERE (state = 10 OR state = -3 AND accepted_ms IS NULL) AND
                  (id IN (SELECT message FROM outbox WHERE only_device IS NULL)
                   OR id IN (SELECT message FROM group_outbox)) ORDER BY id",
         )?

@@ -86,6 +86,7 @@ CREATE TABLE conversation (
     archived INTEGER NOT NULL DEFAULT 0,
     muted_until_ms INTEGER NOT NULL DEFAULT 0,
     pinned_ms INTEGER NOT NULL DEFAULT 0,   -- 0 not pinned
+    timer_s INTEGER NOT NULL DEFAULT 0,     -- how long what is sent stays after reading; 0 for ever
     draft TEXT
 ) STRICT;
 
@@ -102,7 +103,7 @@ CREATE TABLE message (
     sequence INTEGER NOT NULL,
     stamp INTEGER NOT NULL,                 -- the effective one, which orders
     content BLOB NOT NULL,                  -- an encoded Content; empty once deleted
-    state INTEGER NOT NULL,                 -- -1 deleted; received: 0 held back, 1 unread, 2 read; own: 10 queued, 11 sent,
+    state INTEGER NOT NULL,                 -- -1 deleted; -2 received change, -3 own change; received: 0 held back, 1 unread, 2 read; own: 10 queued, 11 sent,
                                             -- 12 delivered, 13 read, 14 failed
     failure INTEGER,                        -- why, of a failed one
     created_ms INTEGER NOT NULL,            -- own: when it was sent here; received: when it came
@@ -111,13 +112,48 @@ CREATE TABLE message (
     read_ms INTEGER,
     recipients INTEGER,                     -- own, in a group: how many it went to
     notice INTEGER NOT NULL DEFAULT 0,      -- 1: a change of the group, never unread; 2: not shown at all
+    quiet INTEGER NOT NULL DEFAULT 0,       -- an edit, reaction or the like: shows nowhere by itself
+    starred_ms INTEGER,                     -- marked on this device
+    pinned_ms INTEGER,                      -- held up for all, since
+    edited_ms INTEGER,
+    changed INTEGER NOT NULL DEFAULT 0,     -- there are reactions or votes
+    expires_after_s INTEGER NOT NULL DEFAULT 0, -- how long it stays after reading; 0 for ever
+    expires_ms INTEGER,                     -- when it is to go, by the relay's clock
+    shown BLOB,                             -- what is shown in place of content, once edited
     UNIQUE (sender, message_id),
     UNIQUE (conversation, sender, device, chain, sequence)
 ) STRICT;
 
 CREATE INDEX message_order ON message (conversation, stamp, sender, device, sequence) WHERE state > 0;
 CREATE INDEX message_unread ON message (conversation, stamp) WHERE state = 1;
+CREATE INDEX message_starred ON message (starred_ms) WHERE starred_ms IS NOT NULL;
+CREATE INDEX message_pinned ON message (conversation, pinned_ms) WHERE pinned_ms IS NOT NULL;
+CREATE INDEX message_expiring ON message (expires_ms) WHERE expires_ms IS NOT NULL;
 CREATE INDEX message_held ON message (conversation, sender, device, chain, sequence) WHERE state = 0;
+
+-- What a quiet message changes. What it says is in its content.
+CREATE TABLE change (
+    post INTEGER PRIMARY KEY REFERENCES message ON DELETE CASCADE,
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    kind INTEGER NOT NULL,                  -- field number in Content: 2 edit, 3 reaction, 4 deletion, 6 pin, 7 timer, 11 vote
+    target_sender BLOB,                     -- the message to be changed; NULL: the conversation
+    target_id BLOB,
+    target INTEGER REFERENCES message ON DELETE CASCADE -- NULL: it has not come yet
+) STRICT;
+
+CREATE INDEX change_of_target ON change (target) WHERE target IS NOT NULL;
+CREATE INDEX change_waiting ON change (conversation, target_sender, target_id)
+    WHERE target IS NULL AND target_sender IS NOT NULL;
+CREATE INDEX change_of_conversation ON change (conversation) WHERE target_sender IS NULL;
+
+-- Messages that quote another one: the quote goes when that goes.
+CREATE TABLE quote (
+    message INTEGER PRIMARY KEY REFERENCES message ON DELETE CASCADE,
+    sender BLOB NOT NULL,
+    message_id BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX quote_of ON quote (sender, message_id);
 
 -- Full-text index over message.id; keeps no copy of the text.
 CREATE VIRTUAL TABLE search USING fts5 (
