@@ -63,6 +63,7 @@ pub(crate) mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub(crate) mod inbox;
+pub(crate) mod media;
 pub(crate) mod message;
 pub(crate) mod outbox;
 pub(crate) mod random;

@@ -1,0 +1,3 @@
+//! Files that travel beside messages.
+
+pub(crate) mod sealed;
