@@ -2,7 +2,9 @@
 
 /// Messages that carry what people write, or contain one that does: printing one must be a decision, not an
 /// accident.
-const UNPRINTABLE: [&str; 5] = [
+const UNPRINTABLE: [&str; 7] = [
+    ".hushpost.content.v1.Attachment",
+    ".hushpost.content.v1.Attachments",
     ".hushpost.content.v1.Content",
     ".hushpost.content.v1.Plaintext",
     ".hushpost.content.v1.Post",
@@ -12,7 +14,7 @@ const UNPRINTABLE: [&str; 5] = [
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     const SCHEMA: &str = "proto/hushpost/content/v1.proto";
-    println!("cargo:rerun-if-changed={SCHEMA}");
+    println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile([SCHEMA], ["proto"])?;
     prost_build::Config::new()
         .skip_debug(UNPRINTABLE)

@@ -11,6 +11,7 @@
 //!
 //! Must never: print what a user wrote, or change the meaning of a field number.
 
+mod attachment;
 pub(crate) mod control;
 mod ids;
 mod message;
@@ -28,6 +29,11 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/hushpost.content.v1.rs"));
 }
 
+pub use attachment::{
+    Attachment, AttachmentKind, Attachments, MAX_ATTACHMENTS, MAX_BLURHASH_LEN, MAX_FILE_NAME_LEN,
+    MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS,
+};
+pub(crate) use attachment::{BlobId, Sealed};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use ids::ConversationId;

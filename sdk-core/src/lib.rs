@@ -75,8 +75,9 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, FaultHook, FaultPoint, StoreThreads};
 pub use connection::{RelayUrl, RequestError, Transport};
 pub use content::{
-    Activity, Content, ContentError, ConversationId, MAX_EXCERPT_LEN, MAX_TEXT_LEN, ReceiptKind,
-    Reply, Text,
+    Activity, Attachment, AttachmentKind, Attachments, Content, ContentError, ConversationId,
+    MAX_ATTACHMENTS, MAX_BLURHASH_LEN, MAX_EXCERPT_LEN, MAX_FILE_NAME_LEN, MAX_TEXT_LEN,
+    MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS, ReceiptKind, Reply, Text,
 };
 pub use conversation::{
     Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, Page, SearchHit,
@@ -85,6 +86,7 @@ pub use conversation::{
 pub use error::{Error, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
+pub use media::{MediaError, Waveform};
 pub use message::{Cursor, FailureReason, Message, MessageState};
 pub use random::{NoRandomness, Randomness};
 pub use store::{DATABASE_KEY_LEN, DatabaseKey, StoreError};

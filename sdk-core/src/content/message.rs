@@ -5,6 +5,7 @@ use core::fmt;
 use hushpost_wire::{AccountId, MessageId};
 use prost::Message as _;
 
+use crate::content::attachment::Attachments;
 use crate::content::{ContentError, generated};
 use crate::event::MessageRef;
 
@@ -21,6 +22,8 @@ const PREVIEW_CHARS: usize = 120;
 pub enum Content {
     /// Text.
     Text(Text),
+    /// Files, perhaps with a caption.
+    Attachments(Attachments),
     /// A kind that this version does not know: show "update needed". It was kept as it came.
     Unknown,
 }
@@ -76,6 +79,26 @@ impl Text {
         &self.body
     }
 
+    pub(super) fn write(&self) -> generated::Text {
+        generated::Text {
+            body: self.body.clone(),
+            reply_to: self.reply_to.as_ref().map(|reply| generated::Reply {
+                author: reply.to.sender.as_bytes().to_vec(),
+                message_id: reply.to.id.as_bytes().to_vec(),
+                excerpt: reply.excerpt.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn read(text: generated::Text) -> Result<Self, ContentError> {
+        let reply = text.reply_to.map(Reply::read).transpose()?;
+        let text = Self::new(text.body)?;
+        Ok(match reply {
+            Some(reply) => text.in_reply_to(reply),
+            None => text,
+        })
+    }
+
     /// What it answers.
     #[must_use]
     pub const fn reply_to(&self) -> Option<&Reply> {
@@ -87,14 +110,10 @@ impl Content {
     /// The bytes that travel and are stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let kind = match self {
-            Self::Text(text) => generated::content::Kind::Text(generated::Text {
-                body: text.body.clone(),
-                reply_to: text.reply_to.as_ref().map(|reply| generated::Reply {
-                    author: reply.to.sender.as_bytes().to_vec(),
-                    message_id: reply.to.id.as_bytes().to_vec(),
-                    excerpt: reply.excerpt.clone(),
-                }),
-            }),
+            Self::Text(text) => generated::content::Kind::Text(text.write()),
+            Self::Attachments(attachments) => {
+                generated::content::Kind::Attachments(attachments.write())
+            }
             Self::Unknown => return Vec::new(),
         };
         generated::Content { kind: Some(kind) }.encode_to_vec()
@@ -106,13 +125,9 @@ impl Content {
             generated::Content::decode(bytes).map_err(|_| ContentError::Malformed("content"))?;
         match content.kind {
             None => Ok(Self::Unknown),
-            Some(generated::content::Kind::Text(text)) => {
-                let reply = text.reply_to.map(Reply::read).transpose()?;
-                let text = Text::new(text.body)?;
-                Ok(Self::Text(match reply {
-                    Some(reply) => text.in_reply_to(reply),
-                    None => text,
-                }))
+            Some(generated::content::Kind::Text(text)) => Ok(Self::Text(Text::read(text)?)),
+            Some(generated::content::Kind::Attachments(attachments)) => {
+                Ok(Self::Attachments(Attachments::read(attachments)?))
             }
         }
     }
@@ -121,6 +136,7 @@ impl Content {
     pub(crate) fn searchable_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(&text.body),
+            Self::Attachments(attachments) => attachments.caption().map(Text::body),
             Self::Unknown => None,
         }
     }
@@ -167,6 +183,7 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "Content::Text(…)",
+            Self::Attachments(_) => "Content::Attachments(…)",
             Self::Unknown => "Content::Unknown",
         })
     }
