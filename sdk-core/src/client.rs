@@ -31,6 +31,7 @@ use crate::content::ConversationId;
 use crate::conversation::rows as messages;
 use crate::conversation::{Conversation, ConversationList, SearchHit, search};
 use crate::event::{Events, MessageRef};
+use crate::media::Media;
 use crate::message::Message;
 use crate::{Error, Result};
 
@@ -89,6 +90,7 @@ impl Client {
 
     /// Ends the connection, waits for what is being written, and closes the database.
     pub async fn close(&self) {
+        self.0.media.stop();
         self.disconnect().await;
         self.0.store.close().await;
         self.0.events.close();
@@ -115,6 +117,12 @@ impl Client {
     #[must_use]
     pub fn contacts(&self) -> Contacts {
         Contacts::new(Arc::clone(&self.0))
+    }
+
+    /// Files: uploading, fetching, saving.
+    #[must_use]
+    pub fn media(&self) -> Media {
+        Media::new(Arc::clone(&self.0))
     }
 
     /// The 1:1 conversation with somebody, opened if there is none. Works offline: whether there is such an

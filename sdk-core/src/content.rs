@@ -33,7 +33,7 @@ pub use attachment::{
     Attachment, AttachmentKind, Attachments, MAX_ATTACHMENTS, MAX_BLURHASH_LEN, MAX_FILE_NAME_LEN,
     MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS,
 };
-pub(crate) use attachment::{BlobId, Sealed};
+pub(crate) use attachment::{BlobId, Sealed, Shown, decode_attachment};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use ids::ConversationId;

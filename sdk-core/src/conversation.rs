@@ -3,6 +3,7 @@
 //! - [`rows`]: messages and conversations in the database; what the outbox and the inbox change there
 //! - [`handle`]: one conversation, as the app uses it
 //! - [`history`]: paging both ways; [`search`] and [`search_text`]: full-text search in any script
+//! - [`media`]: the files of one conversation, paged
 //! - [`list`]: all conversations in order, and their changes as diffs
 //!
 //! History is ordered by (stamp, sender, device, sequence), which travel with each message: the order is the
@@ -11,6 +12,7 @@
 pub(crate) mod handle;
 pub(crate) mod history;
 pub(crate) mod list;
+pub(crate) mod media;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod search_text;
@@ -18,4 +20,5 @@ pub(crate) mod search_text;
 pub use handle::Conversation;
 pub use history::{MAX_PAGE, Page};
 pub use list::{ConversationList, ConversationSummary, ListChange, Standing};
+pub use media::{MediaCursor, MediaItem, MediaPage};
 pub use search::SearchHit;

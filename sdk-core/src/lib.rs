@@ -32,6 +32,7 @@
 //!           ├─▶ account (keys, contacts, safety numbers)     inbox ◀──┘
 //!           │                        ▲                          │
 //!           └────────────▶ store (one encrypted file) ◀─────────┘        content: what is said
+//!                                                                        media: files beside messages
 //! ```
 //!
 //! # What is promised
@@ -46,7 +47,7 @@
 //!
 //! # What is not here yet
 //!
-//! Groups, attachments, reactions and the other kinds of content, several devices of one account, profiles,
+//! Groups, reactions and the other kinds of content, several devices of one account, profiles,
 //! presence beside typing, backup, sealed sender, push.
 #![forbid(unsafe_code)]
 
@@ -80,13 +81,16 @@ pub use content::{
     MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS, ReceiptKind, Reply, Text,
 };
 pub use conversation::{
-    Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, Page, SearchHit,
-    Standing,
+    Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, MediaCursor,
+    MediaItem, MediaPage, Page, SearchHit, Standing,
 };
 pub use error::{Error, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
-pub use media::{MediaError, Waveform};
+pub use media::{
+    Download, MAX_RANGE_LEN, Media, MediaError, PictureMode, Progress, Source, Stage, Unfinished,
+    Upload, UploadId, UploadOptions, Waveform,
+};
 pub use message::{Cursor, FailureReason, Message, MessageState};
 pub use random::{NoRandomness, Randomness};
 pub use store::{DATABASE_KEY_LEN, DatabaseKey, StoreError};

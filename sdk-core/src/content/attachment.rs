@@ -304,6 +304,13 @@ impl Attachment {
     }
 }
 
+/// Reads an [`Attachment`] that was stored by itself.
+pub(crate) fn decode_attachment(bytes: &[u8]) -> Result<Attachment, ContentError> {
+    use prost::Message as _;
+    let attachment = generated::Attachment::decode(bytes);
+    Attachment::read(attachment.map_err(|_| ContentError::Malformed("attachment"))?)
+}
+
 impl fmt::Debug for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Attachment({:?}, {} bytes)", self.kind, self.sealed.size)

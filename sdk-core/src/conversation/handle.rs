@@ -11,16 +11,18 @@ use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::content::{
-    Activity, Body, Content, ConversationId, Head, Introduction, Plaintext, Post, Sequence, Text,
-    Typing, pad,
+    Activity, Attachment, AttachmentKind, Attachments, Body, Content, ConversationId, Head,
+    Introduction, Plaintext, Post, Sequence, Text, Typing, pad,
 };
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
+use crate::conversation::media::{self, MediaCursor, MediaPage};
 use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
 use crate::conversation::search::{self, SearchHit};
 use crate::envelope;
 use crate::event::{Event, MessageRef};
 use crate::inbox::receipts;
+use crate::media::cache;
 use crate::message::{Cursor, FailureReason};
 use crate::outbox::encrypt::encrypt;
 use crate::outbox::rows::{self as outbox, NewRow};
@@ -81,7 +83,24 @@ impl Conversation {
     /// [`Error::Blocked`], [`Error::VerificationNeeded`] if a verified contact changed,
     /// [`Error::NotFound`], [`Error::NotRegistered`], [`Error::Store`].
     pub async fn send(&self, text: Text) -> Result<MessageRef> {
-        let content = Content::Text(text).encode();
+        self.send_content(&Content::Text(text)).await
+    }
+
+    /// Sends files that were uploaded, 1 to 32, perhaps with a caption. Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// As there, and [`Error::Content`] for no file, more than 32, or more than fits in one message.
+    pub async fn send_attachments(
+        &self,
+        attachments: Vec<Attachment>,
+        caption: Option<Text>,
+    ) -> Result<MessageRef> {
+        let attachments = Attachments::new(attachments, caption)?;
+        self.send_content(&Content::Attachments(attachments)).await
+    }
+
+    async fn send_content(&self, content: &Content) -> Result<MessageRef> {
+        let content = content.encode();
         let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
         let core = Arc::clone(&self.core);
         self.core
@@ -283,7 +302,8 @@ impl Conversation {
             }])
         })
         .await?;
-        search::forget_deleted(&self.core).await
+        search::forget_deleted(&self.core).await?;
+        cache::forget_deleted(&self.core).await
     }
 
     /// Keeps what was typed and not sent; empty removes it.
@@ -355,6 +375,24 @@ impl Conversation {
         self.core
             .store
             .read(move |db| history::after(db, id, after, limit))
+            .await
+    }
+
+    /// Files of this conversation, the newest first, at most [`MAX_PAGE`]: of these kinds, or of all if none is named,
+    /// before a place that an earlier page gave.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn media(
+        &self,
+        before: Option<MediaCursor>,
+        kinds: &[AttachmentKind],
+        limit: usize,
+    ) -> Result<MediaPage> {
+        let (id, limit, kinds) = (self.id, limit.min(MAX_PAGE), kinds.to_vec());
+        self.core
+            .store
+            .read(move |db| media::before(db, id, before, &kinds, limit))
             .await
     }
 

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::clock::Stamp;
 use crate::content::{ChainId, Content, ConversationId, Post, Sequence};
+use crate::conversation::media;
 use crate::conversation::search_text::index_text;
 use crate::event::{Event, MessageRef};
 use crate::message::{Cursor, FailureReason, Message, MessageState};
@@ -125,11 +126,12 @@ pub(crate) fn insert(tx: &Transaction<'_>, message: &NewMessage<'_>) -> Result<O
         return Ok(None);
     }
     let id = tx.last_insert_rowid();
-    if let Ok(content) = Content::decode(message.content)
-        && let Some(text) = content.searchable_text()
-    {
-        tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?
-            .execute((id, index_text(text)))?;
+    if let Ok(content) = Content::decode(message.content) {
+        if let Some(text) = content.searchable_text() {
+            tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?
+                .execute((id, index_text(text)))?;
+        }
+        media::index(tx, id, message, &content)?;
     }
     Ok(Some(id))
 }

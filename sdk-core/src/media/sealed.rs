@@ -47,8 +47,8 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use key::{FILE_KEY_LEN, FileKey};
-pub(crate) use layout::Layout;
+pub(crate) use key::FileKey;
+pub(crate) use layout::{Layout, Place};
 pub(crate) use open::{Opener, open};
 pub(crate) use seal::seal;
 
