@@ -368,7 +368,8 @@ fn is_complete(headers: &hyper::HeaderMap) -> bool {
         .is_some_and(|complete| complete == "?1")
 }
 
-/// The relay has it: what was sent is kept as if it had been fetched.
+/// The relay has it: what was sent is kept as if it had been fetched. Its row goes first: a crash then costs the copy
+/// that is kept, and nothing else.
 async fn finish(
     core: &Arc<Core>,
     id: UploadId,
@@ -376,12 +377,6 @@ async fn finish(
     path: PathBuf,
 ) -> Result<Attachment> {
     let name = blob_name(attachment.blob);
-    let kept = core.media.blob_path(&name);
-    blocking(move || {
-        std::fs::rename(&path, &kept)?;
-        Ok(durable::sync_folder_of(&kept)?)
-    })
-    .await?;
     let (size, now_ms) = (attachment.transfer_size(), core.clock.now_ms());
     core.store
         .write(move |tx| {
@@ -389,6 +384,12 @@ async fn finish(
             cache::insert(tx, &name, size, now_ms)
         })
         .await?;
+    let kept = core.media.blob_path(&name);
+    blocking(move || {
+        std::fs::rename(&path, &kept)?;
+        Ok(durable::sync_folder_of(&kept)?)
+    })
+    .await?;
     cache::make_room(core, Some(name)).await?;
     Ok(attachment)
 }

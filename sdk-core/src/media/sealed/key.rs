@@ -12,7 +12,7 @@ use crate::Error;
 use crate::random::Randomness;
 
 /// Bytes of a file's key.
-pub(crate) const FILE_KEY_LEN: usize = 32;
+pub(super) const FILE_KEY_LEN: usize = 32;
 
 const SALT: &[u8] = b"hushpost sealed file 1";
 

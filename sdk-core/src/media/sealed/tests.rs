@@ -7,7 +7,7 @@
 
 use proptest::prelude::*;
 
-use super::key::Cipher;
+use super::key::{Cipher, FILE_KEY_LEN};
 use super::*;
 
 fn key(byte: u8) -> FileKey {
