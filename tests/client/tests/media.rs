@@ -1,5 +1,4 @@
-//! Files: sent and received through a real relay, cut at many places, swapped, damaged, listed, deleted, and large
-//! ones within little memory.
+//! Files: sent and received through a real relay, cut at many places, swapped, damaged, listed, deleted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,167 +9,16 @@
     missing_docs
 )]
 
-mod meddler;
+mod media_stage;
 
 use std::fs;
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use hushpost::connection::NetworkTransport;
-use hushpost::{
-    AccountId, Attachment, AttachmentKind, Client, Config, Content, DatabaseKey, MessageRef,
-    PictureMode, Registration, RelayUrl, Stage, Text, UploadOptions, Waveform,
-};
-use hushpost_client_tests::TestError;
-use hushpost_harness::{LIMITERS_OFF, RELAY_NAME, RelayOptions, RelayProcess};
-use meddler::{Meddler, Meddling, Rules};
-use tempfile::TempDir;
-use tokio::time::timeout;
-
-type Result<T = ()> = core::result::Result<T, TestError>;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Peer {
-    client: Client,
-    account: AccountId,
-    rules: Arc<Rules>,
-    folder: TempDir,
-    relay: SocketAddr,
-    configure: fn(Config) -> Config,
-}
-
-async fn open(
-    folder: &TempDir,
-    relay: SocketAddr,
-    rules: &Arc<Rules>,
-    configure: fn(Config) -> Config,
-) -> Result<Client> {
-    let url = format!("ws://{relay}")
-        .parse::<RelayUrl>()?
-        .with_relay_name(RELAY_NAME)?;
-    let database = folder.path().join("hushpost.db");
-    let config = Config::new(database, DatabaseKey::new([7; 32]), url)
-        .pre_key_stock(10)
-        .transport(Meddler {
-            inner: NetworkTransport::new(),
-            rules: Arc::clone(rules),
-        });
-    Ok(Client::open(configure(config)).await?)
-}
-
-impl Peer {
-    async fn new(relay: SocketAddr, configure: fn(Config) -> Config) -> Result<Self> {
-        let (folder, rules) = (tempfile::tempdir()?, Arc::new(Rules::default()));
-        let client = open(&folder, relay, &rules, configure).await?;
-        let account = client.register(Registration::open()).await?;
-        client.connect();
-        Ok(Self {
-            client,
-            account,
-            rules,
-            folder,
-            relay,
-            configure,
-        })
-    }
-
-    /// As after a crash: what ran is gone, what is on the disk is there.
-    async fn restart(&mut self) -> Result {
-        self.client.close().await;
-        self.client = open(&self.folder, self.relay, &self.rules, self.configure).await?;
-        self.client.connect();
-        Ok(())
-    }
-
-    fn media_files(&self) -> Vec<PathBuf> {
-        let folder = self.folder.path().join("hushpost.db-media");
-        let entries = fs::read_dir(folder).map(|entries| {
-            entries
-                .map(|entry| entry.unwrap().path())
-                .collect::<Vec<_>>()
-        });
-        entries.unwrap_or_default()
-    }
-
-    async fn send(&self, to: &Self, items: Vec<Attachment>, caption: &str) -> Result<MessageRef> {
-        let conversation = self.client.conversation_with(to.account).await?;
-        let caption = (!caption.is_empty())
-            .then(|| Text::new(caption))
-            .transpose()?;
-        Ok(conversation.send_attachments(items, caption).await?)
-    }
-
-    async fn received(&self, message: MessageRef) -> Result<Vec<Attachment>> {
-        let mut events = self.client.events();
-        let found = timeout(PATIENCE, async {
-            loop {
-                if let Some(found) = self.client.message(message).await? {
-                    return Ok::<_, TestError>(found);
-                }
-                events.next().await;
-            }
-        });
-        let Content::Attachments(attachments) = found.await.expect("the message comes")?.content
-        else {
-            panic!("no attachments");
-        };
-        Ok(attachments.items().to_vec())
-    }
-
-    async fn saved(&self, attachment: &Attachment) -> Result<Vec<u8>> {
-        let path = self.folder.path().join("saved");
-        self.client.media().save(attachment, &path).await?;
-        Ok(fs::read(path)?)
-    }
-
-    async fn uploaded(&self, bytes: &[u8], name: &str) -> Result<Attachment> {
-        let options = UploadOptions::new().file_name(name).as_document();
-        let upload = self.client.media().upload(bytes.to_vec(), options);
-        Ok(upload.finished().await?)
-    }
-}
-
-async fn two() -> Result<(RelayProcess, Peer, Peer)> {
-    two_with(|config| config).await
-}
-
-async fn two_with(configure: fn(Config) -> Config) -> Result<(RelayProcess, Peer, Peer)> {
-    let relay = RelayOptions::default().config(LIMITERS_OFF).start()?;
-    let alice = Peer::new(relay.address(), configure).await?;
-    let bob = Peer::new(relay.address(), configure).await?;
-    Ok((relay, alice, bob))
-}
-
-/// Bytes that do not repeat.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 88_172_645_463_325_252_u64;
-    (0..len)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as u8
-        })
-        .collect()
-}
-
-fn photo(width: u32, height: u32) -> Vec<u8> {
-    let pixels = image::RgbImage::from_fn(width, height, |x, y| {
-        image::Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 90])
-    });
-    let mut out = std::io::Cursor::new(Vec::new());
-    pixels.write_to(&mut out, image::ImageFormat::Jpeg).unwrap();
-    out.into_inner()
-}
-
-fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|window| window == needle)
-}
+use hushpost::{AttachmentKind, PictureMode, Stage, UploadOptions, Waveform};
+use media_stage::meddler::Meddling;
+use media_stage::{Peer, Result, contains, noise, photo, two, two_with};
 
 #[tokio::test]
 async fn files_arrive_as_they_were_with_what_is_shown_of_them() -> Result {
@@ -612,100 +460,5 @@ async fn two_who_fetch_the_same_fetch_it_once() -> Result {
         download.finished().await?;
     }
     assert_eq!(bob.rules.heads().len(), 1);
-    Ok(())
-}
-
-/// The most that this process held, in bytes, since it was last reset.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    line.split_whitespace()
-        .next()
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        * 1024
-}
-
-fn reset_peak() -> u64 {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    peak()
-}
-
-/// Alone in its process, so that nobody else's memory is counted: `HUSHPOST_LARGE_FILE_MIB=1024 cargo test --release
-/// -p hushpost-client-tests --test media -- --ignored`.
-#[tokio::test]
-#[ignore = "measures the whole process: to be run by itself"]
-async fn a_large_file_and_a_bomb_take_little_memory() -> Result {
-    let mib = std::env::var("HUSHPOST_LARGE_FILE_MIB").ok();
-    let mib: usize = mib.and_then(|mib| mib.parse().ok()).unwrap_or(64);
-    let limits = "[limits]\nblob_bytes = '2 GiB'\nblob_quota_bytes = '4 GiB'";
-    let relay = RelayOptions::default()
-        .config(LIMITERS_OFF)
-        .config(limits)
-        .start()?;
-    let configure: fn(Config) -> Config = |config| {
-        config
-            .max_file_bytes(2 << 30)
-            .media_cache(8 << 30, Duration::from_secs(3600))
-    };
-    let alice = Peer::new(relay.address(), configure).await?;
-    let bob = Peer::new(relay.address(), configure).await?;
-    // Everything is warm.
-    let small = alice.uploaded(&noise(3_000_000), "small").await?;
-    bob.saved(&small).await?;
-
-    let path = alice.folder.path().join("large");
-    let mut file = fs::File::create(&path)?;
-    let piece = noise(1 << 20);
-    for number in 0..mib {
-        file.write_all(&number.to_le_bytes())?;
-        file.write_all(&piece[8..])?;
-    }
-    drop(file);
-    let before = reset_peak();
-    let start = std::time::Instant::now();
-    let large = alice
-        .client
-        .media()
-        .upload(&*path, UploadOptions::new())
-        .finished()
-        .await?;
-    let uploaded = start.elapsed();
-    let saved = bob.folder.path().join("saved");
-    bob.client.media().save(&large, &saved).await?;
-    let grown = peak().saturating_sub(before);
-    assert!(grown < 16 << 20, "{grown} bytes");
-    println!(
-        "{mib} MiB: {:.1} MiB above the baseline, uploaded in {uploaded:.1?}, all in {:.1?}",
-        grown as f64 / 1_048_576.0,
-        start.elapsed()
-    );
-    let same = std::process::Command::new("cmp")
-        .arg(&path)
-        .arg(&saved)
-        .status()?;
-    assert!(same.success());
-
-    // A picture that says it has 65,535 by 65,535 pixels.
-    let mut bomb = std::io::Cursor::new(Vec::new());
-    image::RgbImage::new(1, 1)
-        .write_to(&mut bomb, image::ImageFormat::Png)
-        .unwrap();
-    let mut bomb = bomb.into_inner();
-    bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
-    bomb[29..33].copy_from_slice(&[0xd0, 0x9b, 0x50, 0x06]);
-    let before = reset_peak();
-    let refused = alice
-        .client
-        .media()
-        .upload(bomb, UploadOptions::new())
-        .finished()
-        .await;
-    assert_eq!(refused.unwrap_err().code(), "media_picture");
-    assert!(peak().saturating_sub(before) < 4 << 20);
     Ok(())
 }
