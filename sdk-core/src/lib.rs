@@ -52,6 +52,8 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod account;
+#[doc(hidden)]
+pub mod benching;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod config;

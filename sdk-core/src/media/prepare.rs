@@ -165,16 +165,13 @@ pub(super) fn prepare(
                 return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
             }
             let shown = named(options.shown, &path);
-            match picture_in(&mut file, metadata.len(), &shown)? {
-                Some(encoded) => {
-                    let (made, shown) = anew(encoded, options.pictures, shown)?;
-                    bytes = made;
-                    (length(&bytes), shown, &mut &*bytes)
-                }
-                None => {
-                    let shown = typed(&mut file, shown)?;
-                    (metadata.len(), shown, &mut file)
-                }
+            if let Some(encoded) = picture_in(&mut file, metadata.len(), &shown)? {
+                let (made, shown) = anew(encoded, options.pictures, shown)?;
+                bytes = made;
+                (length(&bytes), shown, &mut &*bytes)
+            } else {
+                let shown = typed(&mut file, shown)?;
+                (metadata.len(), shown, &mut file)
             }
         }
         Source::Bytes(given) => {
@@ -286,7 +283,7 @@ fn anew(
             shown.file_name = format!("{stem}{extension}");
         }
     }
-    shown.mime = picture.mime.to_owned();
+    picture.mime.clone_into(&mut shown.mime);
     shown.kind = Some(AttachmentKind::Image);
     shown.dimensions = Some(picture.dimensions);
     shown.thumbnail = picture.thumbnail;

@@ -142,7 +142,7 @@ async fn fetch(
     let (mut http, body) = download::ask(core, blob, &(0..header_len), size).await?;
     let collect = async |body, limit| {
         let body = Limited::new(body, limit).collect().await;
-        body.map(|body| body.to_bytes())
+        body.map(http_body_util::Collected::to_bytes)
             .map_err(|_| Failure::Broken)
     };
     let header = collect(body, HEADER_LEN).await?;

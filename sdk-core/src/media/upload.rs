@@ -200,20 +200,19 @@ async fn run(core: &Arc<Core>, id: UploadId, meter: &Meter) -> Result<Attachment
     let mut announcements = 0_u32;
     let mut place = row.place;
     loop {
-        let (blob, token) = match place {
-            Some(place) => place,
-            None => {
-                announcements = announcements.saturating_add(1);
-                if announcements > MAX_ANNOUNCEMENTS {
-                    return Err(MediaError::Damaged("the relay loses it again and again").into());
-                }
-                meter.waiting();
-                let new = announce(core, size, digest, &mut backoff).await?;
-                core.store
-                    .write(move |tx| rows::set_place(tx, id, new))
-                    .await?;
-                *place.insert(new)
+        let (blob, token) = if let Some(place) = place {
+            place
+        } else {
+            announcements = announcements.saturating_add(1);
+            if announcements > MAX_ANNOUNCEMENTS {
+                return Err(MediaError::Damaged("the relay loses it again and again").into());
             }
+            meter.waiting();
+            let new = announce(core, size, digest, &mut backoff).await?;
+            core.store
+                .write(move |tx| rows::set_place(tx, id, new))
+                .await?;
+            *place.insert(new)
         };
         let sent = send(core, &path, size, (blob, &token), meter).await;
         let failure = match sent {

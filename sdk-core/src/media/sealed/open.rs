@@ -68,7 +68,7 @@ pub(crate) fn open(
     exactly(source, &mut header)?;
     let opener = Opener::new(key, *layout, &header)?;
     let mut buffer = vec![0; PIECE_LEN.saturating_add(TAG_LEN)];
-    let opened: Result<(), SealedError> = (0..layout.chunks()).try_for_each(|index| {
+    let done: Result<(), SealedError> = (0..layout.chunks()).try_for_each(|index| {
         let place = layout.place(index).ok_or(SealedError::Extended)?;
         let chunk = buffer
             .get_mut(..place.piece.saturating_add(TAG_LEN))
@@ -78,7 +78,7 @@ pub(crate) fn open(
         Ok(())
     });
     buffer.zeroize();
-    opened?;
+    done?;
     if read_some(source, &mut [0])? > 0 {
         return Err(SealedError::Extended);
     }

@@ -149,9 +149,9 @@ fn swapped_repeated_and_dropped_chunks_are_refused() {
         vec![3, 1, 2, 3],
     ] {
         let mut mixed = header.to_vec();
-        order
-            .iter()
-            .for_each(|at| mixed.extend_from_slice(chunks[*at]));
+        for at in &order {
+            mixed.extend_from_slice(chunks[*at]);
+        }
         let error = opened(&key(1), len as u64, &mixed).unwrap_err();
         assert!(matches!(error, SealedError::Chunk), "{order:?}: {error}");
     }
