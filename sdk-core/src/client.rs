@@ -31,7 +31,7 @@ use crate::content::ConversationId;
 use crate::conversation::rows as messages;
 use crate::conversation::{Conversation, ConversationList, SearchHit, search};
 use crate::event::{Events, MessageRef};
-use crate::media::Media;
+use crate::media::{LinkPreview, Media, link_preview};
 use crate::message::Message;
 use crate::{Error, Result};
 
@@ -123,6 +123,19 @@ impl Client {
     #[must_use]
     pub fn media(&self) -> Media {
         Media::new(Arc::clone(&self.0))
+    }
+
+    /// What a link leads to: title, description and picture of the page, to be sent along. The page is fetched from this
+    /// device, directly and not by the relay's transport, so its server sees this device's address: ask the user first.
+    /// Only who sends a link does this; who receives one never fetches anything.
+    ///
+    /// `http` and `https`; 10 seconds, 512 KiB of page, 5 MiB of picture, 5 redirects at most; never an address
+    /// of this machine, its network or another special range, whatever a name resolves to.
+    ///
+    /// # Errors
+    /// [`MediaError::Link`](crate::MediaError::Link).
+    pub async fn link_preview(&self, url: &str) -> Result<LinkPreview> {
+        Ok(link_preview(url).await?)
     }
 
     /// The 1:1 conversation with somebody, opened if there is none. Works offline: whether there is such an

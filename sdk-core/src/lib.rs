@@ -90,8 +90,8 @@ pub use error::{Error, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
 pub use media::{
-    Download, MAX_RANGE_LEN, Media, MediaError, PictureMode, Progress, Source, Stage, Unfinished,
-    Upload, UploadId, UploadOptions, Waveform,
+    Download, LinkPreview, MAX_RANGE_LEN, Media, MediaError, PictureMode, Progress, Source, Stage,
+    Unfinished, Upload, UploadId, UploadOptions, Waveform,
 };
 pub use message::{Cursor, FailureReason, Message, MessageState};
 pub use random::{NoRandomness, Randomness};

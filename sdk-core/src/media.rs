@@ -12,7 +12,8 @@
 //!
 //! - [`sealed`]: the format; [`picture`], [`waveform`]: what is shown; [`prepare`]: from a file to a sealed one
 //! - [`upload`], [`download`], [`range`], over [`http`]; [`job`]: progress, the end, cancelling
-//! - [`cache`]: what is kept, and when it goes
+//! - [`preview`]: of a link, made by who sends it
+//! - [`cache`]: what is kept, and when it goes; [`lock`]: one process at a time
 //!
 //! Must never: write a plaintext that the app did not ask for, give out a byte that did not verify, hold a whole file
 //! in memory (pictures excepted, which are bounded), or print a name, a key or an id.
@@ -22,8 +23,10 @@ mod download;
 mod error;
 mod http;
 mod job;
+mod lock;
 pub(crate) mod picture;
 mod prepare;
+mod preview;
 mod range;
 pub(crate) mod sealed;
 mod upload;
@@ -34,6 +37,8 @@ pub use error::MediaError;
 pub use job::{Progress, Stage};
 pub use picture::PictureMode;
 pub use prepare::{Source, UploadOptions};
+pub use preview::LinkPreview;
+pub(crate) use preview::make as link_preview;
 pub use range::MAX_RANGE_LEN;
 pub use upload::{Unfinished, Upload, UploadId};
 pub use waveform::Waveform;

@@ -214,7 +214,7 @@ pub(super) async fn sweep(core: &Arc<Core>) -> Result<()> {
 }
 
 fn is_ours(path: &Path) -> bool {
-    let endings = ["blob", "part", "up"];
+    let endings = ["blob", "lock", "part", "up"];
     let ending = path.extension().and_then(OsStr::to_str);
     ending.is_some_and(|ending| endings.contains(&ending))
 }

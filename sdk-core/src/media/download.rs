@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::http::{self, Failure, Http};
 use super::job::{Job, Meter, Progress, Stage};
+use super::lock::Lock;
 use super::prepare::remove;
 use super::{BlobName, MediaError, blob_name, blocking, cache, check, file_error};
 use crate::client::Core;
@@ -81,13 +82,11 @@ async fn run(core: &Arc<Core>, attachment: &Attachment, meter: &Meter) -> Result
     let size = attachment.transfer_size();
     let part = core.media.path(&name, ".part");
     let folder = core.media.folder.clone();
-    let path = part.clone();
-    // Another process that is at it keeps the lock.
+    let lock = core.media.path(&name, ".lock");
+    // Another process may be at it.
     let _lock = blocking(move || {
         std::fs::create_dir_all(&folder)?;
-        let lock = open_part(&path)?;
-        lock.try_lock().map_err(io::Error::from)?;
-        Ok(lock)
+        Ok(Lock::take(lock)?)
     })
     .await?;
     fetch(core, attachment, (&part, size), meter).await?;
@@ -125,11 +124,15 @@ async fn fetch(
                 return Err(error);
             }
             Err(Stop::Far(Failure::Status(status, wait))) => {
-                let temporary = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
                 match status {
                     StatusCode::NOT_FOUND => return Err(MediaError::Gone.into()),
-                    _ if temporary => wait,
-                    _ => return Err(damaged(part, "its size is another one")),
+                    StatusCode::OK
+                    | StatusCode::PARTIAL_CONTENT
+                    | StatusCode::RANGE_NOT_SATISFIABLE => {
+                        return Err(damaged(part, "its size is another one"));
+                    }
+                    // It is busy, or somebody in between answers.
+                    _ => wait,
                 }
             }
             Err(Stop::Far(Failure::Broken)) => None,
@@ -155,8 +158,11 @@ fn damaged(part: &Path, why: &'static str) -> Error {
 
 /// Bytes that came so far.
 async fn here(part: &Path) -> Result<u64> {
-    let metadata = tokio::fs::metadata(part).await.map_err(file_error)?;
-    Ok(metadata.len())
+    match tokio::fs::metadata(part).await {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(file_error(error)),
+    }
 }
 
 enum Stop {

@@ -34,6 +34,9 @@ pub enum MediaError {
     /// The relay could not be reached, or broke off again and again. What came was kept: try again.
     #[error("the relay cannot be reached for files")]
     Unreachable,
+    /// The page of a link cannot be fetched, or has nothing to show.
+    #[error("the link {0}")]
+    Link(&'static str),
     /// It was cancelled.
     #[error("it was cancelled")]
     Cancelled,
@@ -51,6 +54,7 @@ impl MediaError {
             Self::Damaged(_) => "media_damaged",
             Self::Gone => "media_gone",
             Self::Unreachable => "media_unreachable",
+            Self::Link(_) => "media_link",
             Self::Cancelled => "media_cancelled",
         }
     }

@@ -112,9 +112,10 @@ pub(super) async fn read(
         .map_err(|_| MediaError::Unreachable)?
         .map_err(|failure| match failure {
             Failure::Status(StatusCode::NOT_FOUND, _) => MediaError::Gone,
-            Failure::Status(status, _) if !status.is_server_error() => {
-                MediaError::Damaged("its size is another one")
-            }
+            Failure::Status(
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE,
+                _,
+            ) => MediaError::Damaged("its size is another one"),
             _ => MediaError::Unreachable,
         })?;
     let attachment = attachment.clone();

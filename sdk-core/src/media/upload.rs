@@ -13,7 +13,6 @@
 pub(super) mod rows;
 
 use core::fmt;
-use std::fs::File;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::{self, Failure, Http, UPLOAD_COMPLETE, UPLOAD_OFFSET};
 use super::job::{Job, Meter, Progress, Stage};
+use super::lock::Lock;
 use super::prepare::{Source, UploadOptions, prepare, remove};
 use super::sealed::FileKey;
 use super::{MediaError, blob_name, blocking, cache, file_error};
@@ -189,9 +189,8 @@ async fn run(core: &Arc<Core>, id: UploadId, meter: &Meter) -> Result<Attachment
     let row = row.ok_or(Error::NotFound("upload"))?;
     let path = core.media.path(&row.file, ".up");
     // Another process, or another handle, may be at it.
-    let lock = File::open(&path).map_err(file_error)?;
-    lock.try_lock()
-        .map_err(|_| file_error(io::ErrorKind::ResourceBusy.into()))?;
+    let lock = core.media.path(&row.file, ".lock");
+    let _lock = blocking(move || Ok(Lock::take(lock)?)).await?;
     let (digest, size) = (
         row.attachment.sealed.digest,
         row.attachment.sealed.blob_size,
