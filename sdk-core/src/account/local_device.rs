@@ -176,12 +176,11 @@ impl LocalDevice {
         )?;
         sender_keys::forget_all(tx)?;
         renumber::move_to(tx, keys.chain)?;
-        self.ask_for_what_was_lost(tx, now_ms, rng)
+        Self::ask_for_what_was_lost(tx, now_ms, rng)
     }
 
     /// Whoever wrote to us may have written more than this database knows of.
     fn ask_for_what_was_lost(
-        &self,
         tx: &Transaction<'_>,
         now_ms: u64,
         rng: &Randomness,

@@ -71,16 +71,15 @@ impl OwnKey {
         rng: &Randomness,
     ) -> Result<Self> {
         let mut rng = rng.clone();
-        let mut own = match Self::load(tx, conversation)? {
-            Some(own) => own,
-            None => {
-                let id = uuid::Builder::from_random_bytes(rng.array()?).into_uuid();
-                Self {
-                    key: OutboundSenderKey::generate(DistributionId(id), &mut rng)?,
-                    generation: 1,
-                    messages: 0,
-                    created_ms: now_ms,
-                }
+        let mut own = if let Some(own) = Self::load(tx, conversation)? {
+            own
+        } else {
+            let id = uuid::Builder::from_random_bytes(rng.array()?).into_uuid();
+            Self {
+                key: OutboundSenderKey::generate(DistributionId(id), &mut rng)?,
+                generation: 1,
+                messages: 0,
+                created_ms: now_ms,
             }
         };
         let spent = own.messages >= MAX_MESSAGES

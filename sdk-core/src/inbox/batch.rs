@@ -125,7 +125,7 @@ impl<'a, 't> Batch<'a, 't> {
             // Not shown, and not missed either: nobody is to ask for it once the block is lifted.
             return match opening {
                 Opening::Said(plaintext) if self.is_for_a_group(account, &plaintext.body) => {
-                    self.said(received, plaintext)
+                    self.said(received, *plaintext)
                 }
                 Opening::Said(plaintext) => posts::pass_over(self, received.from, &plaintext.body),
                 _ => Ok(()),
@@ -135,7 +135,7 @@ impl<'a, 't> Batch<'a, 't> {
             Opening::Duplicate => Ok(()),
             Opening::Undecryptable(cause) => self.undecryptable(received, cause),
             Opening::Senseless { cause, plaintext } => self.quarantine(received, cause, &plaintext),
-            Opening::Said(plaintext) => self.said(received, plaintext),
+            Opening::Said(plaintext) => self.said(received, *plaintext),
         }
     }
 

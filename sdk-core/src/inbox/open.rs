@@ -20,7 +20,7 @@ use crate::inbox::batch::Batch;
 /// What came of an envelope.
 pub(crate) enum Opening {
     /// Somebody who is known said this.
-    Said(Plaintext),
+    Said(Box<Plaintext>),
     /// It was opened before.
     Duplicate,
     /// It does not decrypt, or not from whom it should: a stable name of the cause.
@@ -75,7 +75,7 @@ fn open_sender_key(
                 && said.replaces.is_empty();
             match &said.body {
                 Body::Post(post) if bare && post.conversation == theirs.group => {
-                    Opening::Said(said)
+                    Opening::Said(Box::new(said))
                 }
                 _ => Opening::Senseless {
                     cause: "wrong_channel",
@@ -168,7 +168,7 @@ fn read(padded: &[u8]) -> Result<Plaintext, &'static str> {
 
 fn said(read: Result<Plaintext, &'static str>, plaintext: Vec<u8>) -> Opening {
     match read {
-        Ok(said) => Opening::Said(said),
+        Ok(said) => Opening::Said(Box::new(said)),
         Err(cause) => Opening::Senseless { cause, plaintext },
     }
 }

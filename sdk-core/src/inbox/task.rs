@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::connection::{Link, Push, Pushes, RequestError};
-use crate::content::{self, Plaintext};
+use crate::content;
 use crate::conversation::rows::{self as messages, Kind};
 use crate::event::Event;
 use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
@@ -200,11 +200,11 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
         }
         let mut batch = Batch::new(tx, now_ms, rng)?;
         let opening = open(&mut batch, from, &ephemeral.ciphertext)?;
-        let Opening::Said(Plaintext {
-            body: content::Body::Typing(typing),
-            ..
-        }) = opening
-        else {
+        let said = match opening {
+            Opening::Said(said) => Some(said.body),
+            _ => None,
+        };
+        let Some(content::Body::Typing(typing)) = said else {
             // What is to be stored comes as a delivery. Opened here it would be lost: nothing is changed.
             return Err(Error::Untrusted("a push of what is to be stored"));
         };

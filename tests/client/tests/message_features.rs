@@ -331,12 +331,17 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     // Not read: it stays there. Here its time runs.
     let before = pair.bob.client.message(short).await?.unwrap();
     assert_eq!(before.expires_ms, None);
-    let removed = |event: &Event| matches!(event, Event::MessageRemoved { message, .. } if *message == short);
-    pair.alice.until_event(&mut told.0, "its end", removed).await?;
+    let removed =
+        |event: &Event| matches!(event, Event::MessageRemoved { message, .. } if *message == short);
+    pair.alice
+        .until_event(&mut told.0, "its end", removed)
+        .await?;
     assert!(pair.alice.client.message(short).await?.is_none());
     assert!(pair.bob.client.message(short).await?.is_some());
     read_all(&pair.bob, &pair.alice).await?;
-    pair.bob.until_event(&mut told.1, "its end", removed).await?;
+    pair.bob
+        .until_event(&mut told.1, "its end", removed)
+        .await?;
     for person in [&pair.alice, &pair.bob] {
         assert!(person.client.message(short).await?.is_none());
         assert_eq!(found(person, "treasure").await?, 0);
@@ -344,7 +349,8 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     }
 
     // A day, over while the app is closed: gone before anything can be listed.
-    his.set_disappearing(Some(Duration::from_secs(86_400))).await?;
+    his.set_disappearing(Some(Duration::from_secs(86_400)))
+        .await?;
     let day = pair.bob.say(&pair.alice, "for a day").await?;
     pair.alice.until_shown(day).await?;
     let one = pair.bob.client.message(day).await?.unwrap();
@@ -352,7 +358,10 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     pair.bob.client.close().await;
     AHEAD.store(2 * DAY_MS, Ordering::SeqCst);
     pair.bob.reopen().await?;
-    assert_eq!(pair.bob.texts(&pair.alice).await?.last().unwrap(), "this stays");
+    assert_eq!(
+        pair.bob.texts(&pair.alice).await?.last().unwrap(),
+        "this stays"
+    );
     assert_eq!(found(&pair.bob, "day").await?, 0);
 
     // Whoever says so last ends it for both.

@@ -135,15 +135,13 @@ fn without_entities(text: &str) -> String {
         let entity = after
             .split_once(';')
             .filter(|(name, _)| name.len() <= MAX_ENTITY_LEN);
-        match entity.and_then(|(name, after)| Some((entity_char(name)?, after))) {
-            Some((c, after)) => {
-                out.push(c);
-                rest = after;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
+        if let Some((c, after)) = entity.and_then(|(name, after)| Some((entity_char(name)?, after)))
+        {
+            out.push(c);
+            rest = after;
+        } else {
+            out.push('&');
+            rest = after;
         }
     }
     out.push_str(rest);

@@ -133,7 +133,7 @@ async fn what_is_too_much_or_makes_no_sense_is_refused() {
     let at = |path: &str| format!("http://{address}/{path}");
     assert_eq!(refusal(&at("loop")).await, "the link leads on and on");
     // The page is read as far as its bound.
-    assert_eq!(preview(&at("large")).await.unwrap().title, "large");
+    assert_eq!(preview(&at("large")).await.unwrap().title(), "large");
     assert_eq!(refusal(&at("pdf")).await, "the link is no page");
     assert!(refusal(&at("silent")).await.contains("without a title"));
     assert_eq!(refusal(&at("error")).await, "the link leads to an error");
