@@ -136,7 +136,7 @@ async fn an_upload_goes_on_after_the_process_was_started_again() -> Result {
         });
     }
     let upload = alice.client.media().upload(&*path, UploadOptions::new());
-    let mut progress = upload.progress();
+    let progress = upload.progress();
     let under_way = progress
         .any(|now| async move { now.stage == Stage::Transferring && now.done > 9 << 20 })
         .await;
@@ -164,6 +164,33 @@ async fn an_upload_goes_on_after_the_process_was_started_again() -> Result {
 }
 
 #[tokio::test]
+async fn what_the_relay_forgot_is_announced_anew_and_no_key_is_used_twice() -> Result {
+    let (_relay, alice, bob) = two().await?;
+    let file = noise(500_000);
+    // The relay is asked for an upload that it does not know.
+    alice.rules.then(Meddling {
+        swap: Some((b"/v1/blobs/".to_vec(), b"/v1/BLOBS/".to_vec())),
+        ..Meddling::default()
+    });
+    let first = alice.uploaded(&file, "x").await?;
+    let heads = alice.rules.heads();
+    assert_eq!(heads.len(), 2);
+    assert_ne!(id_in(&heads), id_in(&heads[1..]), "another id");
+    let second = alice.uploaded(&file, "x").await?;
+    assert_eq!(bob.saved(&first).await?, bob.saved(&second).await?);
+    // The commitments to the keys, and all that follows.
+    let blobs: Vec<_> = alice
+        .media_files()
+        .iter()
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    assert_eq!(blobs.len(), 2);
+    assert_ne!(blobs[0][1..33], blobs[1][1..33]);
+    assert_ne!(blobs[0][33..100], blobs[1][33..100]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_cancelled_upload_leaves_nothing() -> Result {
     let (_relay, alice, _bob) = two().await?;
     for _ in 0..1000 {
@@ -174,7 +201,7 @@ async fn a_cancelled_upload_leaves_nothing() -> Result {
     }
     let media = alice.client.media();
     let upload = media.upload(noise(1_000_000), UploadOptions::new());
-    let mut progress = upload.progress();
+    let progress = upload.progress();
     assert!(
         progress
             .any(|now| async move { now.stage == Stage::Transferring })

@@ -99,18 +99,18 @@ async fn a_large_file_and_a_bomb_take_little_memory() -> Result {
     assert!(same.success());
 
     // A picture that says it has 65,535 by 65,535 pixels.
-    let mut bomb = std::io::Cursor::new(Vec::new());
+    let mut picture = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(1, 1)
-        .write_to(&mut bomb, image::ImageFormat::Png)
+        .write_to(&mut picture, image::ImageFormat::Png)
         .unwrap();
-    let mut bomb = bomb.into_inner();
-    bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
-    bomb[29..33].copy_from_slice(&[0xd0, 0x9b, 0x50, 0x06]);
+    let mut picture = picture.into_inner();
+    picture[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+    picture[29..33].copy_from_slice(&[0xd0, 0x9b, 0x50, 0x06]);
     let before = reset_peak();
     let refused = alice
         .client
         .media()
-        .upload(bomb, UploadOptions::new())
+        .upload(picture, UploadOptions::new())
         .finished()
         .await;
     assert_eq!(refused.unwrap_err().code(), "media_picture");
