@@ -12,6 +12,7 @@
 mod media_stage;
 
 use std::fs;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ async fn an_upload_goes_on_after_cuts_at_many_places() -> Result {
     let tries = alice.rules.heads().len();
     assert!(tries >= 10, "{tries}");
     let message = alice.send(&bob, vec![attachment.clone()], "").await?;
-    assert_eq!(bob.received(message).await?, [attachment.clone()]);
+    assert_eq!(bob.received(message).await?, slice::from_ref(&attachment));
 
     // And so does the download.
     for cut in [1, 200, 1_000, 300_000, 9_000_000] {
@@ -343,7 +344,7 @@ async fn ranges_are_read_before_and_after_the_whole_is_here() -> Result {
         }
         for wrong in [
             0..0,
-            5..4,
+            1_500_000..1_500_001,
             0..1_500_001,
             u64::MAX - 1..u64::MAX,
             0..u64::MAX,
