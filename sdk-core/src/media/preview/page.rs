@@ -135,14 +135,11 @@ fn without_entities(text: &str) -> String {
         let entity = after
             .split_once(';')
             .filter(|(name, _)| name.len() <= MAX_ENTITY_LEN);
-        if let Some((c, after)) = entity.and_then(|(name, after)| Some((entity_char(name)?, after)))
-        {
-            out.push(c);
-            rest = after;
-        } else {
-            out.push('&');
-            rest = after;
-        }
+        let decoded = entity.and_then(|(name, after)| Some((entity_char(name)?, after)));
+        // What is none stands for itself.
+        let (c, after) = decoded.unwrap_or(('&', after));
+        out.push(c);
+        rest = after;
     }
     out.push_str(rest);
     out
