@@ -142,32 +142,25 @@ async fn reactions_pins_and_votes_are_the_same_on_both_sides_and_after_a_restart
     }];
     let mut both = vec![pair.alice.account, pair.bob.account];
     both.sort();
-    let mut seen = Vec::new();
-    for _ in ["before", "after"] {
-        for person in [&pair.alice, &pair.bob] {
-            let shown = until_seen(person, message, "the heart", |found| {
-                found.reactions == heart && !found.pinned
-            });
-            seen.push(shown.await?.reactions);
-            let asked = until_seen(person, poll, "the votes", |found| {
-                found.votes == [vec![], both.clone()] && found.pinned
-            });
-            asked.await?;
-        }
-        assert_eq!(hers.pinned_messages().await?.len(), 1);
-        pair.judge("reactions").await?;
-        for person in [&mut pair.alice, &mut pair.bob] {
-            person.reopen().await?;
-        }
-        let conversation = pair.bob.with(&pair.alice).await?;
-        let pinned = conversation.pinned_messages().await?;
+    for person in [&pair.alice, &pair.bob] {
+        let shown = until_seen(person, message, "the heart", |found| {
+            found.reactions == heart && !found.pinned
+        });
+        shown.await?;
+        let asked = until_seen(person, poll, "the votes", |found| {
+            found.votes == [vec![], both.clone()] && found.pinned
+        });
+        asked.await?;
+    }
+    pair.judge("reactions").await?;
+    for person in [&mut pair.alice, &mut pair.bob] {
+        person.reopen().await?;
+    }
+    for (person, other) in [(&pair.alice, &pair.bob), (&pair.bob, &pair.alice)] {
+        let pinned = person.with(other).await?.pinned_messages().await?;
         assert_eq!(pinned.len(), 1);
         assert_eq!(pinned[0].id, poll);
-        pair.alice.client.connect();
-        pair.bob.client.connect();
-        break;
-    }
-    for person in [&pair.alice, &pair.bob] {
+        assert_eq!(pinned[0].votes, [vec![], both.clone()]);
         let found = person.client.message(message).await?.unwrap();
         assert_eq!(found.reactions, heart);
     }
@@ -331,12 +324,17 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     // Not read: it stays there. Here its time runs.
     let before = pair.bob.client.message(short).await?.unwrap();
     assert_eq!(before.expires_ms, None);
-    let removed = |event: &Event| matches!(event, Event::MessageRemoved { message, .. } if *message == short);
-    pair.alice.until_event(&mut told.0, "its end", removed).await?;
+    let removed =
+        |event: &Event| matches!(event, Event::MessageRemoved { message, .. } if *message == short);
+    pair.alice
+        .until_event(&mut told.0, "its end", removed)
+        .await?;
     assert!(pair.alice.client.message(short).await?.is_none());
     assert!(pair.bob.client.message(short).await?.is_some());
     read_all(&pair.bob, &pair.alice).await?;
-    pair.bob.until_event(&mut told.1, "its end", removed).await?;
+    pair.bob
+        .until_event(&mut told.1, "its end", removed)
+        .await?;
     for person in [&pair.alice, &pair.bob] {
         assert!(person.client.message(short).await?.is_none());
         assert_eq!(found(person, "treasure").await?, 0);
@@ -344,7 +342,8 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     }
 
     // A day, over while the app is closed: gone before anything can be listed.
-    his.set_disappearing(Some(Duration::from_secs(86_400))).await?;
+    his.set_disappearing(Some(Duration::from_secs(86_400)))
+        .await?;
     let day = pair.bob.say(&pair.alice, "for a day").await?;
     pair.alice.until_shown(day).await?;
     let one = pair.bob.client.message(day).await?.unwrap();
@@ -352,7 +351,10 @@ async fn a_message_goes_when_its_time_is_over_even_while_the_app_is_closed() -> 
     pair.bob.client.close().await;
     AHEAD.store(2 * DAY_MS, Ordering::SeqCst);
     pair.bob.reopen().await?;
-    assert_eq!(pair.bob.texts(&pair.alice).await?.last().unwrap(), "this stays");
+    assert_eq!(
+        pair.bob.texts(&pair.alice).await?.last().unwrap(),
+        "this stays"
+    );
     assert_eq!(found(&pair.bob, "day").await?, 0);
 
     // Whoever says so last ends it for both.
