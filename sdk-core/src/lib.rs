@@ -46,8 +46,7 @@
 //!
 //! # What is not here yet
 //!
-//! Groups, attachments, reactions and the other kinds of content, several devices of one account, profiles,
-//! presence beside typing, backup, sealed sender, push.
+//! Attachments, several devices of one account, profiles, presence beside typing, backup, sealed sender, push.
 #![forbid(unsafe_code)]
 
 pub(crate) mod account;
