@@ -2,7 +2,9 @@
 
 /// Messages that carry what people write, or contain one that does: printing one must be a decision, not an
 /// accident.
-const UNPRINTABLE: [&str; 20] = [
+const UNPRINTABLE: [&str; 22] = [
+    ".hushpost.content.v1.Attachment",
+    ".hushpost.content.v1.Attachments",
     ".hushpost.content.v1.ContactCard",
     ".hushpost.content.v1.Content",
     ".hushpost.content.v1.Edit",

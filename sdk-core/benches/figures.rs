@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench -p hushpost            # all of them
 //! cargo bench -p hushpost -- search  # open, list and search alone; or `talk`, which includes the catch-up
+//! cargo bench -p hushpost -- media   # sealing and opening files alone; without a relay
 //! ```
 //!
 //! The relay is built with the same profile; its limits are off, so that they are not what is measured.
@@ -13,6 +14,9 @@
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing
 )]
+
+#[path = "figures/media.rs"]
+mod media;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,13 +40,16 @@ async fn main() {
     if let Some(place) = arguments.iter().position(|argument| argument == "receive") {
         return receive(&arguments[place + 1], &arguments[place + 2]).await;
     }
+    let folder = tempfile::tempdir().unwrap();
+    let only = |part: &str| arguments.iter().any(|argument| argument == part);
+    if only("media") {
+        return media::run(folder.path());
+    }
     let relay = RelayOptions::default()
         .config(LIMITERS_OFF)
         .start()
         .unwrap();
     let url = format!("ws://{}", relay.address());
-    let folder = tempfile::tempdir().unwrap();
-    let only = |part: &str| arguments.iter().any(|argument| argument == part);
     if !only("search") {
         let alice = register(folder.path().join("alice"), &url).await;
         let bob = register(folder.path().join("bob"), &url).await;
@@ -51,6 +58,9 @@ async fn main() {
     }
     if !only("talk") {
         large_store(&folder.path().join("large"), &url).await;
+    }
+    if !only("talk") && !only("search") {
+        media::run(folder.path());
     }
 }
 

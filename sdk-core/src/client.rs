@@ -27,11 +27,12 @@ use hushpost_wire::{DeleteAccount, SetUserName};
 
 use crate::account::{Contacts, LocalDevice};
 use crate::config::Config;
-use crate::content::ConversationId;
+use crate::content::{ConversationId, LinkPreview};
 use crate::conversation::rows as messages;
 use crate::conversation::{Conversation, ConversationList, SearchHit, features, search};
 use crate::event::{Events, MessageRef};
 use crate::group::{Group, InviteLink, NewGroup, invite};
+use crate::media::{Media, link_preview};
 use crate::message::Message;
 use crate::{Error, Result};
 
@@ -90,6 +91,7 @@ impl Client {
 
     /// Ends the connection, waits for what is being written, and closes the database.
     pub async fn close(&self) {
+        self.0.media.stop();
         self.disconnect().await;
         self.0.store.close().await;
         self.0.events.close();
@@ -116,6 +118,25 @@ impl Client {
     #[must_use]
     pub fn contacts(&self) -> Contacts {
         Contacts::new(Arc::clone(&self.0))
+    }
+
+    /// Files: uploading, fetching, saving.
+    #[must_use]
+    pub fn media(&self) -> Media {
+        Media::new(Arc::clone(&self.0))
+    }
+
+    /// What a link leads to: title, description and picture of the page, to be sent along. The page is fetched from this
+    /// device, directly and not by the relay's transport, so its server sees this device's address: ask the user first.
+    /// Only who sends a link does this; who receives one never fetches anything.
+    ///
+    /// `http` and `https`; 10 seconds, 512 KiB of page, 5 MiB of picture, 5 redirects at most; never an address
+    /// of this machine, its network or another special range, whatever a name resolves to.
+    ///
+    /// # Errors
+    /// [`MediaError::Link`](crate::MediaError::Link).
+    pub async fn link_preview(&self, url: &str) -> Result<LinkPreview> {
+        Ok(link_preview(url).await?)
     }
 
     /// The 1:1 conversation with somebody, opened if there is none. Works offline: whether there is such an

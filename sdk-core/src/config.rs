@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{NetworkTransport, RelayUrl, Transport};
+use crate::media::sealed::MAX_FILE_LEN;
 use crate::random::Randomness;
 use crate::store::DatabaseKey;
 
@@ -33,8 +34,27 @@ pub struct Config {
     pub(crate) receipt_delay: Duration,
     pub(crate) read_receipts: bool,
     pub(crate) pre_key_stock: u32,
+    pub(crate) media: MediaSettings,
     pub(crate) store_threads: StoreThreads,
     pub(crate) fault_hook: Option<FaultHook>,
+}
+
+/// What is chosen for files.
+#[derive(Clone, Copy)]
+pub(crate) struct MediaSettings {
+    pub(crate) max_file_bytes: u64,
+    pub(crate) cache_bytes: u64,
+    pub(crate) cache_age: Duration,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self {
+            max_file_bytes: 100 * 1024 * 1024,
+            cache_bytes: 512 * 1024 * 1024,
+            cache_age: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
 }
 
 /// Where transactions run.
@@ -82,8 +102,8 @@ impl fmt::Debug for FaultHook {
 impl Config {
     /// A client with its database at `database`, made if there is none, speaking to `relay`.
     ///
-    /// Beside the database lie `.salt` (needed to open it), `.mark` (see the store's page), and SQLite's
-    /// `-wal` and `-shm`. Keep all of them out of device backups.
+    /// Beside the database lie `.salt` (needed to open it), `.mark` (see the store's page), SQLite's
+    /// `-wal` and `-shm`, and the folder `-media` with encrypted files. Keep all of them out of device backups.
     #[must_use]
     pub fn new(database: impl Into<PathBuf>, key: DatabaseKey, relay: RelayUrl) -> Self {
         Self {
@@ -97,6 +117,7 @@ impl Config {
             receipt_delay: Duration::from_millis(100),
             read_receipts: true,
             pre_key_stock: 100,
+            media: MediaSettings::default(),
             store_threads: StoreThreads::default(),
             fault_hook: None,
         }
@@ -150,6 +171,22 @@ impl Config {
     #[must_use]
     pub fn pre_key_stock(mut self, pre_key_stock: u32) -> Self {
         self.pre_key_stock = pre_key_stock.clamp(1, 100);
+        self
+    }
+
+    /// Bytes of the largest file that is sent or fetched; 100 MiB unless set, at most 2 GiB.
+    #[must_use]
+    pub fn max_file_bytes(mut self, bytes: u64) -> Self {
+        self.media.max_file_bytes = bytes.min(MAX_FILE_LEN);
+        self
+    }
+
+    /// How much of what was sent and fetched is kept, encrypted, in the folder `-media` beside the database, and for
+    /// how long after its last use; 512 MiB and 30 days unless set. What is beyond goes, the oldest first.
+    #[must_use]
+    pub fn media_cache(mut self, bytes: u64, age: Duration) -> Self {
+        self.media.cache_bytes = bytes;
+        self.media.cache_age = age;
         self
     }
 

@@ -32,6 +32,7 @@ pub use link::{Link, MAX_IN_FLIGHT, PendingAnswer, Push, Pushes};
 pub use network::NetworkTransport;
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use request_error::RequestError;
+pub(crate) use tls::web_config;
 pub use tls::{Certificates, InvalidCertificates};
 pub use transport::{ByteStream, Connecting, Transport};
 

@@ -11,6 +11,7 @@
 //!
 //! Must never: print what a user wrote, or change the meaning of a field number.
 
+mod attachment;
 pub(crate) mod change;
 mod contact_card;
 pub(crate) mod control;
@@ -39,6 +40,11 @@ pub(crate) mod generated {
 pub use change::MAX_TIMER_S;
 pub(crate) use change::{Change, Said};
 pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
+pub use attachment::{
+    Attachment, AttachmentKind, Attachments, MAX_ATTACHMENTS, MAX_BLURHASH_LEN, MAX_FILE_NAME_LEN,
+    MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS,
+};
+pub(crate) use attachment::{BlobId, Sealed, Shown, decode_attachment};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use emoji::{Emoji, MAX_EMOJI_LEN};

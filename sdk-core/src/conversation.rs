@@ -5,6 +5,7 @@
 //! - [`history`]: paging both ways; [`search`] and [`search_text`]: full-text search in any script
 //! - [`features`]: edits, reactions and the like, as the app uses them; [`changes`]: what they do; [`remove`] and
 //!   [`expiry`]: messages that go
+//! - [`media`]: the files of one conversation, paged
 //! - [`list`]: all conversations in order, and their changes as diffs
 //!
 //! History is ordered by (stamp, sender, device, sequence), which travel with each message: the order is the
@@ -18,6 +19,7 @@ pub(crate) mod handle;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod media;
 pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod search_text;
@@ -27,4 +29,5 @@ pub use changes::TextVersion;
 pub use handle::Conversation;
 pub use history::{MAX_PAGE, Page};
 pub use list::{ConversationList, ConversationSummary, ListChange, Standing};
+pub use media::{MediaCursor, MediaItem, MediaPage};
 pub use search::SearchHit;

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::connection::RequestError;
 use crate::content::ContentError;
+use crate::media::MediaError;
 use crate::store::StoreError;
 
 /// Shorthand for this crate's results.
@@ -52,6 +53,9 @@ pub enum Error {
     /// A key or a session could not be used.
     #[error(transparent)]
     Protocol(#[from] hushpost_protocol::Error),
+    /// A file that was to be sent or fetched.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// The relay, or whom it speaks for, gave something that does not verify.
     #[error("the relay's answer does not verify: {0}")]
     Untrusted(&'static str),
@@ -74,6 +78,7 @@ impl Error {
             Self::VerificationNeeded => "verification_needed",
             Self::Group(refusal) => refusal.code(),
             Self::Protocol(error) => error.code(),
+            Self::Media(error) => error.code(),
             Self::Untrusted(_) => "untrusted",
         }
     }
@@ -84,6 +89,7 @@ impl Error {
         match self {
             Self::Store(error) => error.is_retryable(),
             Self::Relay(error) => error.is_retryable(),
+            Self::Media(error) => error.is_retryable(),
             Self::NotConnected => true,
             _ => false,
         }

@@ -5,6 +5,8 @@
 use crate::content::{Body, Content, Plaintext, Said, pad, unpad};
 use crate::conversation::search_text;
 use crate::envelope;
+use crate::media::picture;
+use crate::media::sealed::{self, FileKey, Layout};
 
 /// A ciphertext as the relay delivers it.
 pub fn envelope(bytes: &[u8]) {
@@ -41,6 +43,27 @@ pub fn plaintext(bytes: &[u8]) {
         );
         assert!(Plaintext::decode(&encoded).is_ok(), "the message");
     }
+}
+
+/// A blob, and the length that its message announced: what opens is the one right blob of its file.
+pub fn sealed(len: u64, blob: &[u8]) {
+    let Some(key) = FileKey::from_slice(&[1; 32]) else {
+        return;
+    };
+    let (Ok(layout), mut file) = (Layout::of_file(len), Vec::new()) else {
+        return;
+    };
+    if sealed::open(&key, &layout, &mut &*blob, &mut file).is_ok() {
+        let mut again = Vec::new();
+        let sealed = sealed::seal(&key, &layout, &mut &*file, &mut again);
+        assert!(sealed.is_ok() && again == blob, "the blob");
+    }
+}
+
+/// A picture that the user chose, or a thumbnail that a peer sent.
+pub fn picture(bytes: &[u8]) {
+    let _ = picture::is_small_jpeg(bytes);
+    let _ = picture::prepare(bytes.to_vec(), picture::PictureMode::Standard);
 }
 
 /// A text and a query for it, one after the other. Marks lie in the text, on its characters' edges, in order.

@@ -32,6 +32,7 @@
 //!           ├─▶ account (keys, contacts, safety numbers)     inbox ◀──┘
 //!           │                        ▲                          │
 //!           └────────────▶ store (one encrypted file) ◀─────────┘        content: what is said
+//!                                                                        media: files beside messages
 //! ```
 //!
 //! # What is promised
@@ -46,10 +47,12 @@
 //!
 //! # What is not here yet
 //!
-//! Attachments, several devices of one account, profiles, presence beside typing, backup, sealed sender, push.
+//! Several devices of one account, profiles, presence beside typing, backup, sealed sender, push.
 #![forbid(unsafe_code)]
 
 pub(crate) mod account;
+#[doc(hidden)]
+pub mod benching;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod config;
@@ -63,6 +66,7 @@ pub(crate) mod event;
 pub mod fuzzing;
 pub(crate) mod group;
 pub(crate) mod inbox;
+pub(crate) mod media;
 pub(crate) mod message;
 pub(crate) mod outbox;
 pub(crate) mod random;
@@ -74,15 +78,17 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, FaultHook, FaultPoint, StoreThreads};
 pub use connection::{RelayUrl, RequestError, Transport};
 pub use content::{
-    Activity, ContactCard, Content, ContentError, ConversationId, Emoji, LinkPreview, Location,
-    MAX_ADDRESS_LEN, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN, MAX_EMOJI_LEN, MAX_EXCERPT_LEN,
-    MAX_LINK_DESCRIPTION_LEN, MAX_LINK_IMAGE_LEN, MAX_LINK_LEN, MAX_LINK_TITLE_LEN, MAX_MENTIONS,
-    MAX_OPTION_LEN, MAX_OPTIONS, MAX_PLACE_NAME_LEN, MAX_QUESTION_LEN, MAX_TEXT_LEN, MAX_TIMER_S,
-    Mention, Poll, ReceiptKind, Reply, Text,
+    Activity, Attachment, AttachmentKind, Attachments, ContactCard, Content, ContentError,
+    ConversationId, Emoji, LinkPreview, Location, MAX_ADDRESS_LEN, MAX_ATTACHMENTS,
+    MAX_BLURHASH_LEN, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN, MAX_EMOJI_LEN, MAX_EXCERPT_LEN,
+    MAX_FILE_NAME_LEN, MAX_LINK_DESCRIPTION_LEN, MAX_LINK_IMAGE_LEN, MAX_LINK_LEN,
+    MAX_LINK_TITLE_LEN, MAX_MENTIONS, MAX_OPTION_LEN, MAX_OPTIONS, MAX_PLACE_NAME_LEN,
+    MAX_QUESTION_LEN, MAX_TEXT_LEN, MAX_THUMBNAIL_LEN, MAX_TIMER_S, MAX_WAVEFORM_BARS, Mention,
+    Poll, ReceiptKind, Reply, Text,
 };
 pub use conversation::{
-    Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, Page, SearchHit,
-    Standing, TextVersion,
+    Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, MediaCursor,
+    MediaItem, MediaPage, Page, SearchHit, Standing, TextVersion,
 };
 pub use error::{Error, GroupRefusal, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
@@ -92,6 +98,10 @@ pub use group::{
     MessageReceipts, NewGroup,
 };
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
+pub use media::{
+    Download, MAX_RANGE_LEN, Media, MediaError, PictureMode, Progress, Source, Stage, Unfinished,
+    Upload, UploadId, UploadOptions, Waveform,
+};
 pub use message::{Cursor, FailureReason, Message, MessageState, Reaction};
 pub use random::{NoRandomness, Randomness};
 pub use store::{DATABASE_KEY_LEN, DatabaseKey, StoreError};

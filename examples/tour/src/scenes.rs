@@ -109,7 +109,7 @@ pub(crate) async fn screens(alice: &Person, bob: &Person, carol: &Person) -> Out
         .map(|entry| (entry.peer, entry.unread))
         .collect();
     tell(
-        peers == [(carol.account, 3), (bob.account, 1)],
+        peers == [(Some(carol.account), 3), (Some(bob.account), 1)],
         "the list: Carol first with 3 unread, then Bob with 1",
     )?;
     for (query, text) in [

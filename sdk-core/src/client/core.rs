@@ -75,6 +75,7 @@ pub(crate) struct Core {
     pub(crate) wake_repair: Notify,
     pub(crate) wake_upkeep: Notify,
     pub(crate) housekeeping: Housekeeping,
+    pub(crate) media: crate::media::Room,
     pub(crate) engine: Mutex<Option<Engine>>,
     link: Mutex<Option<Link>>,
     /// When typing was last shown, and what.
@@ -83,6 +84,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) async fn open(config: Config) -> Result<Arc<Self>> {
+        let media = crate::media::Room::new(&config);
         let (path, key) = (config.database, config.key);
         let (threads, hook) = (config.store_threads, config.fault_hook);
         let open = move || Store::open(&path, &key, threads, hook);
@@ -112,6 +114,7 @@ impl Core {
             wake_repair: Notify::new(),
             wake_upkeep: Notify::new(),
             housekeeping: Housekeeping::new(),
+            media,
             engine: Mutex::new(None),
             link: Mutex::new(None),
             shown_activity: Mutex::new(BTreeMap::new()),

@@ -68,6 +68,11 @@ pub(super) enum Trust {
     Only(Certificates),
 }
 
+/// The settings for any server but a relay: what the operating system trusts. As slow as the other.
+pub(crate) fn web_config() -> Result<ClientConfig, rustls::Error> {
+    client_config(&Trust::Platform)
+}
+
 /// The settings. Reads the system's certificates from the disk on some systems, so it may block.
 pub(super) fn client_config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());

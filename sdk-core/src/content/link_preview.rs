@@ -7,9 +7,9 @@ use crate::content::{ContentError, generated};
 /// Bytes of a link.
 pub const MAX_LINK_LEN: usize = 2048;
 /// Bytes of a preview's title, UTF-8.
-pub const MAX_LINK_TITLE_LEN: usize = 256;
+pub const MAX_LINK_TITLE_LEN: usize = 1024;
 /// Bytes of a preview's description, UTF-8.
-pub const MAX_LINK_DESCRIPTION_LEN: usize = 1024;
+pub const MAX_LINK_DESCRIPTION_LEN: usize = 2048;
 /// Bytes of a preview's picture.
 pub const MAX_LINK_IMAGE_LEN: usize = 16 * 1024;
 
@@ -44,7 +44,7 @@ impl LinkPreview {
         })
     }
 
-    /// The same with a title of at most 256 bytes and a description of at most 1024; either may be empty.
+    /// The same with a title of at most 1024 bytes and a description of at most 2048; either may be empty.
     ///
     /// # Errors
     /// [`ContentError::TooLong`].

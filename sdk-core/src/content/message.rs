@@ -5,6 +5,7 @@ use core::fmt;
 use hushpost_wire::{AccountId, MessageId};
 use prost::Message as _;
 
+use crate::content::attachment::Attachments;
 use crate::content::mention::{self, Mention};
 use crate::content::{ContactCard, ContentError, LinkPreview, Location, Poll, generated};
 use crate::event::MessageRef;
@@ -35,6 +36,8 @@ pub enum Content {
     Deleted,
     /// A change of the group that the message is in.
     GroupChange(GroupChangeMessage),
+    /// Files, perhaps with a caption.
+    Attachments(Attachments),
     /// A kind that this version does not know: show "update needed". It was kept as it came.
     Unknown,
 }
@@ -184,6 +187,7 @@ impl Content {
             Self::Location(place) => Kind::Location(place.write()),
             Self::ContactCard(card) => Kind::ContactCard(card.write()),
             Self::Poll(poll) => Kind::Poll(poll.write()),
+            Self::Attachments(files) => Kind::Attachments(files.write()),
             Self::Deleted => Kind::Tombstone(generated::Tombstone {}),
             Self::GroupChange(change) => Kind::GroupChange(change.0.write()),
             Self::Unknown => return Vec::new(),
@@ -215,6 +219,7 @@ impl Content {
             Kind::Location(place) => Self::Location(Location::read(place)?),
             Kind::ContactCard(card) => Self::ContactCard(ContactCard::read(card)?),
             Kind::Poll(poll) => Self::Poll(Poll::read(poll)?),
+            Kind::Attachments(files) => Self::Attachments(Attachments::read(files)?),
             Kind::Tombstone(_) => Self::Deleted,
             Kind::GroupChange(change) => {
                 Self::GroupChange(GroupChangeMessage(SignedChange::read(change)))
@@ -239,6 +244,7 @@ impl Content {
             Self::Location(place) => Some(place.name()),
             Self::ContactCard(card) => Some(card.name()),
             Self::Poll(poll) => Some(poll.question()),
+            Self::Attachments(files) => files.caption().map(Text::body),
             Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
         }
     }
@@ -314,6 +320,7 @@ impl fmt::Debug for Content {
             Self::Poll(_) => "Content::Poll(…)",
             Self::Deleted => "Content::Deleted",
             Self::GroupChange(_) => "Content::GroupChange(…)",
+            Self::Attachments(_) => "Content::Attachments(…)",
             Self::Unknown => "Content::Unknown",
         })
     }

@@ -17,6 +17,7 @@ use crate::client::Core;
 use crate::conversation::rows::{ConversationRow, Kind};
 use crate::conversation::{remove, search};
 use crate::event::MessageRef;
+use crate::media::cache;
 use crate::store::columns::{signed, unsigned};
 use crate::store::{StoreError, Transaction};
 use crate::{Error, Result};
@@ -132,6 +133,7 @@ async fn tidy(core: &Arc<Core>) -> Result<Option<Duration>> {
     };
     if words_removed {
         search::forget_deleted(core).await?;
+        cache::forget_deleted(core).await?;
     }
     Ok(next.map(|next| Duration::from_millis(next.saturating_sub(now_ms)).min(LONGEST)))
 }

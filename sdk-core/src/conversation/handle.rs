@@ -7,15 +7,19 @@ use hushpost_wire::Send;
 use hushpost_wire::client_frame::Request;
 
 use crate::client::Core;
-use crate::content::{Activity, Content, ConversationId};
+use crate::content::{
+    Activity, Attachment, AttachmentKind, Attachments, Content, ConversationId, Text,
+};
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
+use crate::conversation::media::{self, MediaCursor, MediaPage};
 use crate::conversation::rows::{self as messages, ConversationRow};
 use crate::conversation::search::{self, SearchHit};
 use crate::conversation::{activity, changes, expiry, send};
 use crate::event::{Event, MessageRef};
 use crate::group::{self, MessageReceipts};
 use crate::inbox::receipts;
+use crate::media::cache;
 use crate::message::{Cursor, FailureReason};
 use crate::store::Transaction;
 use crate::store::columns::signed;
@@ -84,6 +88,20 @@ impl Conversation {
             return Err(Error::InvalidInput("this cannot be sent"));
         }
         self.send_encoded(content.encode()).await
+    }
+
+    /// Sends files that were uploaded, 1 to 32, perhaps with a caption. Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// As there, and [`Error::Content`] for no file, more than 32, or more than fits in one message.
+    pub async fn send_attachments(
+        &self,
+        attachments: Vec<Attachment>,
+        caption: Option<Text>,
+    ) -> Result<MessageRef> {
+        let attachments = Attachments::new(attachments, caption)?;
+        self.send_encoded(Content::Attachments(attachments).encode())
+            .await
     }
 
     pub(crate) async fn send_encoded(&self, content: Vec<u8>) -> Result<MessageRef> {
@@ -262,7 +280,8 @@ impl Conversation {
             }])
         })
         .await?;
-        search::forget_deleted(&self.core).await
+        search::forget_deleted(&self.core).await?;
+        cache::forget_deleted(&self.core).await
     }
 
     /// Keeps what was typed and not sent; empty removes it.
@@ -345,6 +364,24 @@ impl Conversation {
         self.core
             .store
             .read(move |db| group::receipts::of(db, message))
+            .await
+    }
+
+    /// Files of this conversation, the newest first, at most [`MAX_PAGE`]: of these kinds, or of all if none is named,
+    /// before a place that an earlier page gave.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn media(
+        &self,
+        before: Option<MediaCursor>,
+        kinds: &[AttachmentKind],
+        limit: usize,
+    ) -> Result<MediaPage> {
+        let (id, limit, kinds) = (self.id, limit.min(MAX_PAGE), kinds.to_vec());
+        self.core
+            .store
+            .read(move |db| media::before(db, id, before, &kinds, limit))
             .await
     }
 

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::account::{LocalDevice, contacts};
 use crate::clock::Stamp;
 use crate::content::{ChainId, Content, ConversationId, Post, Sequence};
-use crate::conversation::{changes, remove, search};
+use crate::conversation::{changes, media, remove, search};
 use crate::event::{Event, MessageRef};
 use crate::group;
 use crate::message::{Cursor, FailureReason, Message, MessageState};
@@ -185,6 +185,7 @@ pub(crate) fn insert(tx: &Transaction<'_>, message: &NewMessage<'_>) -> Result<O
         if let Some(text) = content.searchable_text() {
             search::add(tx, id, text)?;
         }
+        media::index(tx, id, message, &content)?;
         remove::note_quote(tx, id, &content)?;
     }
     Ok(Some(id))

@@ -70,13 +70,11 @@ pub(crate) fn note(
         )?
         .query_row([message], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let recipients = recipients.unwrap_or(i64::MAX);
-    if have_read >= recipients {
-        messages::mark_received(tx, message, true, at_ms, events)
-    } else if delivered >= recipients {
-        messages::mark_received(tx, message, false, at_ms, events)
-    } else {
-        messages::changed(tx, message, events)
+    if delivered >= recipients {
+        messages::mark_received(tx, message, have_read >= recipients, at_ms, events)?;
     }
+    // One more has it, whatever the state is.
+    messages::changed(tx, message, events)
 }
 
 /// Who has a message.

@@ -3,6 +3,7 @@
 use hushpost_wire::{DeviceAddress, MessageId};
 
 use crate::Result;
+use crate::clock::Stamp;
 use crate::group::{outbox, rows, sender_keys};
 use crate::inbox::batch::Batch;
 use crate::outbox::rows::{self as direct, NewRow};
@@ -34,8 +35,8 @@ pub(crate) fn is_entitled(
     batch: &Batch<'_, '_>,
     conversation: i64,
     from: DeviceAddress,
-    stamp_ms: u64,
+    stamp: Stamp,
 ) -> Result<bool> {
     let member = rows::member(batch.tx, conversation, from.account)?;
-    Ok(member.is_some_and(|member| member.left_ms.is_none() && stamp_ms >= member.since_ms))
+    Ok(member.is_some_and(|member| member.left_ms.is_none() && member.may_read(stamp)))
 }

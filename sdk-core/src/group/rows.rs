@@ -34,18 +34,27 @@ pub(crate) fn shares_one(db: &Connection, who: AccountId) -> Result<bool> {
 pub(crate) struct MemberRow {
     pub(crate) account: AccountId,
     pub(crate) admin: bool,
-    pub(crate) since_ms: u64,
+    /// Stamp of the change that brought them in.
+    pub(crate) since: Stamp,
     pub(crate) left_ms: Option<u64>,
 }
 
-const MEMBER: &str = "SELECT account, admin, since_ms, left_ms FROM group_member";
+impl MemberRow {
+    /// Whether a message that was stamped so is for them: what was said before they came is not, and neither is the
+    /// post that tells the others, which comes right after the change.
+    pub(crate) fn may_read(&self, stamp: Stamp) -> bool {
+        stamp > self.since.next()
+    }
+}
+
+const MEMBER: &str = "SELECT account, admin, since, left_ms FROM group_member";
 
 fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
     let left: Option<i64> = row.get(3)?;
     Ok(MemberRow {
         account: account(row, 0)?,
         admin: row.get(1)?,
-        since_ms: unsigned(row, 2)?,
+        since: Stamp::from_bits(unsigned(row, 2)?),
         left_ms: left.and_then(|left| u64::try_from(left).ok()),
     })
 }
@@ -194,22 +203,22 @@ pub(crate) fn save(
         known.insert(row.account, row);
     }
     let mut write = tx.prepare_cached(
-        "INSERT INTO group_member (conversation, account, admin, since_ms, left_ms)
+        "INSERT INTO group_member (conversation, account, admin, since, left_ms)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (conversation, account) DO UPDATE SET admin = excluded.admin,
-             since_ms = excluded.since_ms, left_ms = excluded.left_ms",
+             since = excluded.since, left_ms = excluded.left_ms",
     )?;
     for (account, Member { admin, since }) in &state.members {
-        let same = known.remove(account).is_some_and(|row| {
-            (row.admin, row.since_ms, row.left_ms) == (*admin, since.ms(), None)
-        });
+        let same = known
+            .remove(account)
+            .is_some_and(|row| (row.admin, row.since, row.left_ms) == (*admin, *since, None));
         if !same {
             contacts::ensure(tx, *account)?;
             write.execute((
                 conversation,
                 account.as_bytes(),
                 admin,
-                signed(since.ms()),
+                signed(since.to_bits()),
                 None::<i64>,
             ))?;
         }
@@ -221,7 +230,7 @@ pub(crate) fn save(
                 conversation,
                 account.as_bytes(),
                 false,
-                signed(row.since_ms),
+                signed(row.since.to_bits()),
                 Some(signed(left.ms())),
             ))?;
         }

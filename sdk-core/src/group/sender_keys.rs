@@ -188,7 +188,7 @@ fn first_for(
 ) -> Result<Sequence> {
     let mut query = tx.prepare_cached(
         "SELECT coalesce(max(sequence), 0) FROM message WHERE conversation = ?1 AND sender = ?2
-             AND device = ?3 AND chain = ?4 AND stamp < ?5",
+             AND device = ?3 AND chain = ?4 AND stamp <= ?5",
     )?;
     let before = query.query_row(
         (
@@ -196,7 +196,7 @@ fn first_for(
             local.account().as_bytes(),
             local.device.get(),
             local.chain.0.cast_signed(),
-            signed(to.since_ms.saturating_mul(1 << 16)),
+            signed(to.since.next().to_bits()),
         ),
         |row| unsigned(row, 0),
     )?;

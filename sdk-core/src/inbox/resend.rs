@@ -200,7 +200,7 @@ fn serve_range(
         note_gone(gone, range, expected, sequence.saturating_sub(1));
         expected = sequence.saturating_add(1);
         if conversation.kind == Kind::Group
-            && !group::resend::is_entitled(batch, conversation.id, from, message.stamp.ms())?
+            && !group::resend::is_entitled(batch, conversation.id, from, message.stamp)?
         {
             note_gone(gone, range, sequence, sequence);
             continue;

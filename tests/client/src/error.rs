@@ -26,6 +26,9 @@ pub enum TestError {
     /// The relay's address is none.
     #[error(transparent)]
     Url(#[from] hushpost::connection::RelayUrlError),
+    /// A crew of nobody.
+    #[error("there are no people in the crew")]
+    Nobody,
     /// The text is none.
     #[error(transparent)]
     Content(#[from] hushpost::ContentError),

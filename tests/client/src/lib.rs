@@ -17,12 +17,14 @@
 //! # }
 //! ```
 
+mod crew;
 mod error;
 mod pair;
 mod person;
 pub mod script;
 mod verdict;
 
+pub use crew::Crew;
 pub use error::TestError;
 pub use pair::Pair;
 pub use person::{Person, PersonOptions, text};

@@ -306,7 +306,7 @@ async fn open(
     Ok(Client::open((options.configure)(config)).await?)
 }
 
-fn body(message: &Message) -> Option<String> {
+pub(crate) fn body(message: &Message) -> Option<String> {
     match &message.content {
         Content::Text(text) => Some(text.body().to_owned()),
         _ => None,

@@ -281,8 +281,8 @@ CREATE TABLE group_member (
     conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
     account BLOB NOT NULL,
     admin INTEGER NOT NULL,
-    since_ms INTEGER NOT NULL,              -- stamp of the change that brought them in
-    left_ms INTEGER,                        -- stamp of the change that took them out; NULL: a member
+    since INTEGER NOT NULL,                 -- stamp of the change that brought them in
+    left_ms INTEGER,                        -- when they were taken out, by that change's stamp; NULL: a member
     PRIMARY KEY (conversation, account)
 ) STRICT, WITHOUT ROWID;
 
@@ -388,3 +388,49 @@ CREATE TABLE join_wish (
     conversation_id BLOB PRIMARY KEY,
     at_ms INTEGER NOT NULL
 ) STRICT;
+-- Uploads that are not finished. Their ciphertext lies in the media folder: however often it is tried, the same bytes
+-- are sent.
+CREATE TABLE upload (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    file BLOB NOT NULL UNIQUE,              -- 16 random bytes: what the ciphertext's file is called
+    attachment BLOB NOT NULL,               -- an encoded Attachment, complete but for the blob's id
+    blob_id BLOB,                           -- 32 bytes, as the relay gave them; NULL: not announced yet
+    token BLOB,                             -- 32 bytes, with it
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+-- Blobs whose ciphertext is kept in the media folder.
+CREATE TABLE media_blob (
+    name BLOB PRIMARY KEY,                  -- SHA-256 of the blob's id
+    size INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    doomed INTEGER NOT NULL DEFAULT 0       -- the last message that had it was deleted
+) STRICT;
+
+CREATE INDEX media_blob_used ON media_blob (doomed DESC, used_ms);
+
+-- The files of messages, for listing them.
+CREATE TABLE media (
+    message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+    position INTEGER NOT NULL,              -- in the message, from 0
+    conversation INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,                 -- the message's
+    kind INTEGER NOT NULL,                  -- 1 image, 2 video, 3 audio, 4 voice, 5 document
+    blob BLOB NOT NULL,                     -- as media_blob.name
+    PRIMARY KEY (message, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX media_order ON media (conversation, stamp);
+CREATE INDEX media_of_blob ON media (blob);
+
+-- Whatever moves or deletes a message need not know of its files.
+CREATE TRIGGER media_moves AFTER UPDATE OF stamp ON message WHEN new.stamp <> old.stamp BEGIN
+    UPDATE media SET stamp = new.stamp WHERE message = new.id;
+END;
+CREATE TRIGGER media_goes AFTER UPDATE OF content ON message WHEN length(new.content) = 0 BEGIN
+    DELETE FROM media WHERE message = new.id;
+END;
+CREATE TRIGGER media_dooms AFTER DELETE ON media
+WHEN NOT EXISTS (SELECT 1 FROM media WHERE blob = old.blob) BEGIN
+    UPDATE media_blob SET doomed = 1 WHERE name = old.blob;
+END;
