@@ -47,8 +47,7 @@
 //!
 //! # What is not here yet
 //!
-//! Groups, reactions and the other kinds of content, several devices of one account, profiles,
-//! presence beside typing, backup, sealed sender, push.
+//! Several devices of one account, profiles, presence beside typing, backup, sealed sender, push.
 #![forbid(unsafe_code)]
 
 pub(crate) mod account;

@@ -39,7 +39,7 @@ pub struct Message {
     pub starred: bool,
     /// Whether it is held up for all in the conversation.
     pub pinned: bool,
-    /// When it goes, by the relay's clock; `None`: it stays, or its time begins when it is read.
+    /// When it goes, by this device's clock; `None`: it stays, or its time begins when it is read.
     pub expires_ms: Option<u64>,
     /// The emoji on it, one for each account, in the accounts' order.
     pub reactions: Vec<Reaction>,

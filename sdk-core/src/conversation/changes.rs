@@ -16,6 +16,8 @@
 //! Must never: let a change do what its sender may not, show one, or grow without bound for a peer who sends
 //! changes of nothing.
 
+#[cfg(test)]
+mod own_tests;
 mod read;
 mod resolve;
 mod settle;

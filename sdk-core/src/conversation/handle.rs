@@ -182,6 +182,7 @@ impl Conversation {
     pub async fn mark_read(&self, through: Cursor) -> Result<()> {
         let receipts_on = self.core.settings.read_receipts;
         let now_ms = self.core.corrected_now().await?;
+        let clock_ms = self.core.clock.now_ms();
         self.change(
             |core| {
                 core.wake_receipts.notify_one();
@@ -192,9 +193,9 @@ impl Conversation {
                 if receipts_on && conversation.accepted {
                     receipts::owe_read(tx, conversation.id, stamp)?;
                 }
+                expiry::begin_read(tx, conversation.id, stamp, clock_ms)?;
                 let read = tx.execute(
-                    "UPDATE message SET state = 2, read_ms = ?3,
-                     expires_ms = iif(expires_after_s > 0, ?3 + 1000 * expires_after_s, NULL)
+                    "UPDATE message SET state = 2, read_ms = ?3
                  WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
                     (conversation.id, stamp, signed(now_ms)),
                 )?;

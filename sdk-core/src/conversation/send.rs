@@ -109,7 +109,7 @@ pub(crate) fn post(
         changes::take(tx, conversation, row, message.sender, events)?;
         return Ok(message);
     }
-    expiry::begin(tx, row, clock.corrected(now_ms))?;
+    expiry::begin(tx, row, now_ms)?;
     messages::refresh(tx, conversation.id)?;
     events.push(Event::MessageAdded {
         conversation: id,

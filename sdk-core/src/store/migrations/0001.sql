@@ -118,7 +118,7 @@ CREATE TABLE message (
     edited_ms INTEGER,
     changed INTEGER NOT NULL DEFAULT 0,     -- there are reactions or votes
     expires_after_s INTEGER NOT NULL DEFAULT 0, -- how long it stays after reading; 0 for ever
-    expires_ms INTEGER,                     -- when it is to go, by the relay's clock
+    expires_ms INTEGER,                     -- when it is to go, by this device's clock
     shown BLOB,                             -- what is shown in place of content, once edited
     UNIQUE (sender, message_id),
     UNIQUE (conversation, sender, device, chain, sequence)

@@ -9,6 +9,7 @@
     missing_docs
 )]
 
+mod changes;
 mod puppet;
 
 use std::collections::BTreeSet;
