@@ -1,3 +1,4 @@
+#![allow(clippy::arithmetic_side_effects)]
 use std::collections::BTreeSet;
 
 use ed25519_dalek::SigningKey;
@@ -217,7 +218,7 @@ fn scene(steps: &[Step]) -> Vec<Change> {
     let mut all = vec![first.clone()];
     for who in [1, 2] {
         let on = vec![all.last().unwrap().id];
-        all.push(change(first.group, who - who, on, &promote(who)));
+        all.push(change(first.group, 0, on, &promote(who)));
     }
     for step in steps {
         // The first three, and of the others those that this one happens to have seen, with all before them.
