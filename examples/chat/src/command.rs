@@ -49,19 +49,34 @@ pub(crate) const COMMANDS: &[Usage] = &[
         name: "new",
         rest: "<user name or account id>",
         help: "write to somebody",
-        read: |rest| Ok(Command::New(needed(rest, "write whom: /new <user name or account id>")?)),
+        read: |rest| {
+            Ok(Command::New(needed(
+                rest,
+                "write whom: /new <user name or account id>",
+            )?))
+        },
     },
     Usage {
         name: "search",
         rest: "<words>",
         help: "search all conversations",
-        read: |rest| Ok(Command::Search(needed(rest, "search for what: /search <words>")?)),
+        read: |rest| {
+            Ok(Command::Search(needed(
+                rest,
+                "search for what: /search <words>",
+            )?))
+        },
     },
     Usage {
         name: "find",
         rest: "<words>",
         help: "search this conversation",
-        read: |rest| Ok(Command::Find(needed(rest, "search for what: /find <words>")?)),
+        read: |rest| {
+            Ok(Command::Find(needed(
+                rest,
+                "search for what: /find <words>",
+            )?))
+        },
     },
     Usage {
         name: "contacts",
@@ -175,7 +190,12 @@ pub(crate) const COMMANDS: &[Usage] = &[
         name: "name",
         rest: "<user name>",
         help: "take another user name",
-        read: |rest| Ok(Command::Name(needed(rest, "which name: /name <user name>")?)),
+        read: |rest| {
+            Ok(Command::Name(needed(
+                rest,
+                "which name: /name <user name>",
+            )?))
+        },
     },
     Usage {
         name: "register",
@@ -246,7 +266,10 @@ mod tests {
     #[test]
     fn lines_are_commands_or_text() {
         assert_eq!(read("/new bob"), Some(Ok(Command::New("bob".to_owned()))));
-        assert_eq!(read("/search  two words "), Some(Ok(Command::Search("two words".to_owned()))));
+        assert_eq!(
+            read("/search  two words "),
+            Some(Ok(Command::Search("two words".to_owned())))
+        );
         assert_eq!(read("/mute 8"), Some(Ok(Command::Mute(Some(8)))));
         assert_eq!(read("/mute"), Some(Ok(Command::Mute(None))));
         for wrong in ["/new", "/mute soon", "/mute 0", "/", "/nothing"] {

@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Relay(Relay),
     /// Rings the terminal's bell.
     Bell,
+    /// Reads the conversation list anew.
+    ListAgain,
 }
 
 /// Read from the database, one after the other.

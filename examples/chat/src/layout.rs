@@ -1,7 +1,10 @@
-//! How messages become lines, and which lines are on the screen. Only what is near the screen is laid out,
-//! however long the history is.
+//! A history in lines: how each message is drawn, and which of them are on the screen.
+//!
+//! Only what is on the screen is laid out, so the length of a history costs nothing.
 
-use hushpost::{FailureReason, MessageRef, MessageState};
+use std::collections::VecDeque;
+
+use hushpost::{AccountId, FailureReason, MessageRef, MessageState};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
@@ -10,289 +13,283 @@ use crate::state::history::{History, Viewport};
 use crate::text::{cut, width, wrap};
 use crate::when::Now;
 
-/// What drawing a history needs.
+/// What drawing a message needs to know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look<'a> {
-    pub(crate) history: &'a History,
     pub(crate) now: &'a Now,
-    /// What the other is called.
-    pub(crate) name: &'a str,
     pub(crate) columns: usize,
-    pub(crate) rows: usize,
+    pub(crate) me: Option<AccountId>,
+    pub(crate) peer_name: &'a str,
 }
 
-/// What is on the screen of a history.
+/// The lines that are on the screen.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     pub(crate) lines: Vec<Line<'static>>,
-    /// The first and the last message of which there is a line.
+    /// Index of the first message, and how many of its lines are above the screen.
     pub(crate) first: usize,
-    pub(crate) last: usize,
-    /// The first line.
-    pub(crate) top: Option<(MessageRef, usize)>,
-    /// The last message whose end is there.
-    pub(crate) complete: Option<usize>,
+    pub(crate) first_line: usize,
+    /// Index of the last message whose end is on the screen.
+    pub(crate) last: Option<usize>,
+    /// Whether the end of the history is on the screen.
     pub(crate) at_end: bool,
 }
 
-impl Look<'_> {
-    /// The lines on the screen.
-    pub(crate) fn window(&self) -> Window {
-        if let Viewport::Top { message, line } = self.history.viewport
-            && let Some(from) = self.history.position(message)
-            && let Some(window) = self.window_from(from, line)
-        {
+/// Faint.
+pub(crate) const FAINT: Style = Style::new().fg(Color::DarkGray);
+/// What wants to be seen.
+pub(crate) const LOUD: Style = Style::new().fg(Color::Yellow);
+
+/// What is on a screen of so many rows.
+pub(crate) fn window(history: &History, look: &Look<'_>, rows: usize) -> Window {
+    if let Viewport::Top { message, line } = history.viewport
+        && let Some(first) = history.position(message)
+    {
+        let window = from(history, look, rows, first, line);
+        if !(window.at_end && window.lines.len() < rows) {
             return window;
         }
-        self.window_to_the_end()
     }
+    to_end(history, look, rows)
+}
 
-    /// From a line on; `None` if that does not fill the screen.
-    fn window_from(&self, first: usize, skip: usize) -> Option<Window> {
-        let mut lines: Vec<Line<'static>> = Vec::new();
-        let skip = skip.min(self.block(first).len().saturating_sub(1));
-        let mut window = Window {
-            first,
-            top: Some((self.history.items().get(first)?.id, skip)),
-            ..Window::default()
-        };
-        for at in first..self.history.items().len() {
-            let block = self.block(at);
-            let skipped = if at == first { skip } else { 0 };
-            lines.extend(block.into_iter().skip(skipped));
-            window.last = at;
-            if lines.len() <= self.rows {
-                window.complete = Some(at);
+/// From a line of a message on.
+fn from(history: &History, look: &Look<'_>, rows: usize, first: usize, line: usize) -> Window {
+    let mut window = Window {
+        first,
+        first_line: line,
+        ..Window::default()
+    };
+    let mut skip = line;
+    for at in first..history.items().len() {
+        let block = block(history, at, look);
+        let room = rows.saturating_sub(window.lines.len());
+        let fits = block.len().saturating_sub(skip) <= room;
+        window.lines.extend(block.into_iter().skip(skip).take(room));
+        skip = 0;
+        if !fits {
+            return window;
+        }
+        window.last = Some(at);
+    }
+    window.at_end = !history.more_after;
+    window
+}
+
+/// The last lines.
+fn to_end(history: &History, look: &Look<'_>, rows: usize) -> Window {
+    let mut lines = VecDeque::new();
+    let mut first = history.items().len();
+    while lines.len() < rows && first > 0 {
+        first = first.saturating_sub(1);
+        for line in block(history, first, look).into_iter().rev() {
+            lines.push_front(line);
+        }
+    }
+    let first_line = lines.len().saturating_sub(rows);
+    lines.drain(..first_line);
+    Window {
+        lines: lines.into(),
+        first,
+        first_line,
+        last: history.items().len().checked_sub(1),
+        at_end: !history.more_after,
+    }
+}
+
+/// Where the screen stands after scrolling by so many lines.
+pub(crate) fn scrolled(
+    history: &History,
+    look: &Look<'_>,
+    rows: usize,
+    up: bool,
+    by: usize,
+) -> Viewport {
+    let now = window(history, look, rows);
+    let (mut at, mut line) = (now.first, now.first_line);
+    if up {
+        let mut left = by;
+        while left > line {
+            let Some(before) = at.checked_sub(1) else {
+                left = line;
+                break;
+            };
+            left = left.saturating_sub(line);
+            at = before;
+            line = block(history, at, look).len();
+        }
+        line = line.saturating_sub(left);
+    } else {
+        line = line.saturating_add(by);
+        while at < history.items().len() {
+            let height = block(history, at, look).len();
+            if line < height {
+                break;
             }
-            if lines.len() >= self.rows {
-                window.at_end = window.complete == self.history.items().len().checked_sub(1);
-                lines.truncate(self.rows);
-                window.lines = lines;
-                return Some(window);
-            }
-        }
-        None
-    }
-
-    fn window_to_the_end(&self) -> Window {
-        let mut blocks = Vec::new();
-        let mut total: usize = 0;
-        let count = self.history.items().len();
-        let mut first = count;
-        while first > 0 && total < self.rows {
-            first = first.saturating_sub(1);
-            let block = self.block(first);
-            total = total.saturating_add(block.len());
-            blocks.push(block);
-        }
-        let skip = total.saturating_sub(self.rows);
-        let lines = blocks.into_iter().rev().flatten().skip(skip).collect();
-        let last = count.checked_sub(1);
-        Window {
-            lines,
-            first,
-            last: last.unwrap_or(0),
-            top: self.history.items().get(first).map(|item| (item.id, skip)),
-            complete: last,
-            at_end: true,
+            line = line.saturating_sub(height);
+            at = at.saturating_add(1);
         }
     }
+    top(history, look, rows, at, line)
+}
 
-    /// The place so many lines above or below what is on the screen.
-    pub(crate) fn scrolled(&self, up: bool, lines: usize) -> Viewport {
-        let window = self.window();
-        let Some((_, mut line)) = window.top else {
-            return Viewport::Bottom;
-        };
-        let mut at = window.first;
-        if up {
-            let mut left = lines;
-            while left > line && at > 0 {
-                left = left.saturating_sub(line);
-                at = at.saturating_sub(1);
-                line = self.block(at).len();
-            }
-            line = line.saturating_sub(left);
-        } else {
-            line = line.saturating_add(lines);
-            let last = self.history.items().len().saturating_sub(1);
-            while at < last {
-                let tall = self.block(at).len();
-                if line < tall {
-                    break;
-                }
-                line = line.saturating_sub(tall);
-                at = at.saturating_add(1);
-            }
-        }
-        self.at(at, line)
+/// Where the screen stands to show a message: at its upper edge if it was above, else at the lower.
+pub(crate) fn to_show(history: &History, look: &Look<'_>, rows: usize, at: usize) -> Viewport {
+    let now = window(history, look, rows);
+    if at <= now.first {
+        return top(history, look, rows, at, 0);
     }
-
-    /// The nearest place where a message is on the screen.
-    pub(crate) fn revealed(&self, index: usize) -> Viewport {
-        let window = self.window();
-        let starts_above = index < window.first
-            || (index == window.first && window.top.is_some_and(|(_, line)| line > 0));
-        if starts_above {
-            return self.at(index, 0);
-        }
-        if window.complete.is_some_and(|complete| index <= complete) {
-            return self.history.viewport;
-        }
-        let mut at = index;
-        let mut total = self.block(index).len();
-        while total < self.rows && at > 0 {
-            at = at.saturating_sub(1);
-            total = total.saturating_add(self.block(at).len());
-        }
-        self.at(at, total.saturating_sub(self.rows))
+    let mut first = at;
+    let mut height = block(history, at, look).len();
+    while height < rows && first > 0 {
+        first = first.saturating_sub(1);
+        height = height.saturating_add(block(history, first, look).len());
     }
+    top(history, look, rows, first, height.saturating_sub(rows))
+}
 
-    fn at(&self, index: usize, line: usize) -> Viewport {
-        match self.history.items().get(index) {
-            Some(item) => Viewport::Top {
-                message: item.id,
-                line,
-            },
-            None => Viewport::Bottom,
-        }
+fn top(history: &History, look: &Look<'_>, rows: usize, at: usize, line: usize) -> Viewport {
+    let Some(item) = history.items().get(at) else {
+        return Viewport::Bottom;
+    };
+    // At the end the screen follows what comes.
+    if from(history, look, rows, at, line).at_end {
+        return Viewport::Bottom;
     }
-
-    /// All lines of a message, with the separators above it.
-    fn block(&self, index: usize) -> Vec<Line<'static>> {
-        let Some(item) = self.history.items().get(index) else {
-            return Vec::new();
-        };
-        let mut lines = Vec::new();
-        let before = index
-            .checked_sub(1)
-            .and_then(|before| self.history.items().get(before));
-        let day = self.now.date(item.sent_ms);
-        if before.is_none_or(|before| self.now.date(before.sent_ms) != day) {
-            lines.push(self.separator(&self.now.day(item.sent_ms), Color::DarkGray));
-        }
-        if self.history.first_unread == Some(item.id) {
-            lines.push(self.separator("Not read yet", Color::Yellow));
-        }
-        lines.extend(self.message(item));
-        lines
+    Viewport::Top {
+        message: item.id,
+        line,
     }
+}
 
-    fn separator(&self, text: &str, color: Color) -> Line<'static> {
-        let text = format!(" {text} ");
-        let dashes = self.columns.saturating_sub(width(&text));
-        let left = "─".repeat(dashes / 2);
-        let right = "─".repeat(dashes.div_ceil(2));
-        Line::styled(format!("{left}{text}{right}"), Style::new().fg(color))
+/// A message, with the day above it where it begins one.
+fn block(history: &History, at: usize, look: &Look<'_>) -> Vec<Line<'static>> {
+    let Some(item) = history.items().get(at) else {
+        return Vec::new();
+    };
+    let before = at.checked_sub(1).and_then(|at| history.items().get(at));
+    let mut lines = Vec::new();
+    let day = look.now.date(item.sent_ms);
+    if before.is_none_or(|before| look.now.date(before.sent_ms) != day) {
+        lines.push(rule(&look.now.day(item.sent_ms), look.columns, FAINT));
     }
+    if history.first_unread == Some(item.id) {
+        lines.push(rule("new", look.columns, LOUD));
+    }
+    message(item, look, history.selected == Some(item.id), &mut lines);
+    lines
+}
 
-    fn message(&self, item: &Item) -> Vec<Line<'static>> {
-        // A column at each end stays free.
-        let room = self.columns.saturating_sub(2).max(8);
-        let widest = (room.saturating_mul(4) / 5).max(room.min(30));
-        let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
-        if let Some(quote) = &item.quote {
-            rows.push(vec![self.quote(quote, widest)]);
+fn rule(text: &str, columns: usize, style: Style) -> Line<'static> {
+    let text = cut(&format!(" {text} "), columns);
+    let rest = columns.saturating_sub(width(&text));
+    let left = rest / 2;
+    let right = rest.saturating_sub(left);
+    Line::styled(
+        format!("{}{text}{}", "─".repeat(left), "─".repeat(right)),
+        style,
+    )
+}
+
+fn message(item: &Item, look: &Look<'_>, selected: bool, lines: &mut Vec<Line<'static>>) {
+    let most = (look.columns.saturating_mul(3) / 4).max(look.columns.min(24));
+    let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
+    if let Some(quote) = &item.quote {
+        let quoted = format!("▎{}: {}", author(quote, look), quote.text);
+        rows.push(vec![Span::styled(cut(&quoted, most), FAINT)]);
+    }
+    match &item.body {
+        Body::Text(text) => rows.extend(
+            wrap(text, most)
+                .into_iter()
+                .map(|line| vec![Span::raw(line)]),
+        ),
+        Body::Unknown => rows.push(vec![Span::styled(cut(UPDATE_NEEDED, most), FAINT)]),
+    }
+    let meta = meta(item, look.now);
+    let meta_width: usize = spans_width(&meta);
+    match rows.last_mut() {
+        Some(last)
+            if spans_width(last)
+                .saturating_add(meta_width)
+                .saturating_add(1)
+                <= most =>
+        {
+            last.push(Span::raw(" "));
+            last.extend(meta);
         }
-        let body = match &item.body {
-            Body::Text(text) => wrap(text.trim_end(), widest),
-            Body::Unknown => vec![UPDATE_NEEDED.to_owned()],
-        };
-        let style = match (&item.body, item.own) {
-            (Body::Unknown, _) => Style::new().fg(Color::DarkGray),
-            (_, true) => Style::new().fg(Color::Green),
-            (_, false) => Style::new(),
-        };
-        rows.extend(body.into_iter().map(|line| vec![Span::styled(line, style)]));
-        self.add_foot(item, &mut rows, widest);
-        let wide = rows.iter().map(|row| row_width(row)).max().unwrap_or(0);
-        let indent = if item.own {
-            self.columns.saturating_sub(wide.saturating_add(1))
-        } else {
-            1
-        };
-        let selected = self.history.selected == Some(item.id);
-        rows.into_iter()
-            .map(|mut row| {
-                let mut pad = " ".repeat(indent);
-                if selected {
-                    pad.pop();
-                    pad.push('▶');
-                }
-                row.insert(0, Span::raw(pad));
-                let line = Line::from(row);
-                if selected {
-                    line.style(Style::new().add_modifier(Modifier::BOLD))
-                } else {
-                    line
-                }
-            })
-            .collect()
+        _ => rows.push(meta),
     }
-
-    /// Time and ticks, behind the last line if there is room.
-    fn add_foot(&self, item: &Item, rows: &mut Vec<Vec<Span<'static>>>, widest: usize) {
-        let mut foot = vec![Span::styled(
-            format!("  {}", self.now.time(item.sent_ms)),
-            Style::new().fg(Color::DarkGray),
-        )];
+    let widest = rows.iter().map(|row| spans_width(row)).max().unwrap_or(0);
+    let indent = if item.own {
+        look.columns.saturating_sub(widest)
+    } else {
+        0
+    };
+    for mut row in rows {
         if item.own {
-            let (sign, style) = ticks(item.state);
-            foot.push(Span::raw(" "));
-            foot.push(Span::styled(sign, style));
+            row.insert(0, Span::raw(" ".repeat(indent)));
         }
-        let needed = row_width(&foot);
-        match rows.last_mut() {
-            Some(last) if row_width(last).saturating_add(needed) <= widest => last.extend(foot),
-            _ => rows.push(foot),
+        let mut line = Line::from(row);
+        if item.own {
+            line = line.patch_style(Style::new().fg(Color::Green));
         }
-        if let MessageState::Failed(reason) = item.state {
-            let why = Style::new().fg(Color::Red);
-            rows.push(vec![Span::styled(cut(failure(reason), widest), why)]);
+        if selected {
+            line = line.patch_style(Style::new().add_modifier(Modifier::REVERSED));
         }
-    }
-
-    fn quote(&self, quote: &Quote, widest: usize) -> Span<'static> {
-        let original = self.history.find(quote.to);
-        let who = match original {
-            Some(item) if item.own => "You",
-            Some(_) => self.name,
-            None => "",
-        };
-        // The quote is the answerer's word; the message itself, where it is here, is better.
-        let text = original.map_or_else(|| quote.text.clone(), Item::excerpt);
-        let line = if who.is_empty() {
-            format!("▏{text}")
-        } else {
-            format!("▏{who}: {text}")
-        };
-        Span::styled(cut(&line, widest), Style::new().fg(Color::Cyan))
+        lines.push(line);
     }
 }
 
-/// The sign of how far an own message is.
-pub(crate) fn ticks(state: MessageState) -> (&'static str, Style) {
-    let gray = Style::new().fg(Color::DarkGray);
+/// Who wrote what is quoted.
+pub(crate) fn author(quote: &Quote, look: &Look<'_>) -> String {
+    author_of(quote.to, look)
+}
+
+fn author_of(message: MessageRef, look: &Look<'_>) -> String {
+    if Some(message.sender) == look.me {
+        "you".to_owned()
+    } else {
+        look.peer_name.to_owned()
+    }
+}
+
+/// The time, and how far an own message is.
+fn meta(item: &Item, now: &Now) -> Vec<Span<'static>> {
+    let mut spans = vec![Span::styled(now.time(item.sent_ms), FAINT)];
+    if item.own {
+        spans.push(Span::raw(" "));
+        spans.push(ticks(item.state));
+    }
+    spans
+}
+
+/// How far an own message is, in signs.
+pub(crate) fn ticks(state: MessageState) -> Span<'static> {
     match state {
-        MessageState::Queued => ("…", gray),
-        MessageState::Sent => ("✓", gray),
-        MessageState::Delivered => ("✓✓", gray),
-        MessageState::Read => ("✓✓", Style::new().fg(Color::LightBlue)),
-        MessageState::Failed(_) => ("✗", Style::new().fg(Color::Red)),
-        _ => ("", gray),
+        MessageState::Sent => Span::styled("✓", FAINT),
+        MessageState::Delivered => Span::styled("✓✓", FAINT),
+        MessageState::Read => Span::styled(
+            "✓✓",
+            Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
+        ),
+        MessageState::Failed(reason) => {
+            let why = match reason {
+                FailureReason::Unreachable => "✗ no such account (/retry)",
+                FailureReason::Cancelled => "✗ taken back (/retry)",
+                _ => "✗ not sent (/retry)",
+            };
+            Span::styled(why, Style::new().fg(Color::Red))
+        }
+        MessageState::Queued => Span::styled("…", FAINT),
+        // Not own, or of a later version.
+        _ => Span::raw(""),
     }
 }
 
-const fn failure(reason: FailureReason) -> &'static str {
-    match reason {
-        FailureReason::Unreachable => "not sent: no such account; /retry",
-        FailureReason::Cancelled => "taken back; /retry sends it after all",
-        _ => "not sent: the relay refuses it; /retry",
-    }
-}
-
-fn row_width(row: &[Span<'_>]) -> usize {
-    row.iter()
+fn spans_width(spans: &[Span<'_>]) -> usize {
+    spans
+        .iter()
         .map(|span| width(&span.content))
         .fold(0, usize::saturating_add)
 }

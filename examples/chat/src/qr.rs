@@ -14,8 +14,7 @@ pub(crate) fn rows(payload: &[u8]) -> Option<Vec<String>> {
         let (Some(x), Some(y)) = (x.checked_sub(QUIET), y.checked_sub(QUIET)) else {
             return false;
         };
-        x < side
-            && colors.get(y.saturating_mul(side).saturating_add(x)) == Some(&Color::Dark)
+        x < side && colors.get(y.saturating_mul(side).saturating_add(x)) == Some(&Color::Dark)
     };
     let full = side.saturating_add(2 * QUIET);
     let row = |y: usize| {

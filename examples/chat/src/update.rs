@@ -35,7 +35,7 @@ pub(crate) enum Update {
         hits: Vec<Hit>,
     },
     /// There is a conversation with them now.
-    Opened(ConversationId, AccountId),
+    Opened(ConversationId, AccountId, String),
     /// Whom a user name means, and whom it meant before.
     Found {
         name: String,
@@ -52,7 +52,6 @@ pub(crate) enum Update {
     NotNamed {
         name: String,
         why: String,
-        again: bool,
     },
     NotSent {
         conversation: ConversationId,

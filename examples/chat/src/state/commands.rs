@@ -1,118 +1,104 @@
-//! What the commands do.
+//! What a command does.
+
+use hushpost::AccountId;
 
 use crate::command::Command;
-use crate::effect::{Effect, Read, Relay, Write};
-use crate::state::{Confirm, Overlay, State, is_failed};
-
-/// Hours of a silence without an end: longer than anybody lives.
-const FOR_EVER_H: u32 = 1_000_000;
+use crate::effect::{Read, Relay, Write};
+use crate::state::State;
+use crate::state::open::Open;
+use crate::state::page::{Page, Question};
 
 impl State {
-    pub(super) fn run(&mut self, command: Command) -> Vec<Effect> {
+    pub(super) fn run(&mut self, command: Command) {
         match command {
-            Command::New(whom) => self.start(&whom),
-            Command::Search(words) => one(Effect::Read(Read::Search {
+            Command::New(whom) => match whom.parse::<AccountId>() {
+                Ok(account) if Some(account) == self.me => self.warn("that is yourself"),
+                Ok(account) => self.write(Write::Open(account)),
+                Err(_) => self.ask(Relay::Find(whom)),
+            },
+            Command::Archived => {
+                self.list.archived = !self.list.archived;
+                self.list.selected = None;
+            }
+            Command::Contacts => self.read(Read::Contacts),
+            Command::Search(words) => self.read(Read::Search {
                 words,
                 within: None,
-            })),
-            Command::Contacts => one(Effect::Read(Read::Contacts)),
-            Command::Archived => {
-                self.toggle_archive_view();
-                Vec::new()
-            }
-            Command::Me => self.page(Overlay::Me),
-            Command::Help => self.page(Overlay::Help { scroll: 0 }),
-            Command::Notices => self.page(Overlay::Notices { scroll: 0 }),
-            Command::Name(name) => {
-                self.me.wanted = Some(name.to_lowercase());
-                let asked = self.name_if_due();
-                if asked.is_empty() {
-                    self.inform("the name is taken as soon as there is a connection");
-                }
-                asked
-            }
-            Command::Register(invite) => one(Effect::Relay(Relay::Register(invite))),
-            Command::Connect => one(Effect::Relay(Relay::Connect)),
+            }),
+            Command::Me => self.show_me(),
+            Command::Name(name) => self.ask(Relay::SetUserName(name)),
+            Command::Register(invite) => self.ask(Relay::Register(invite)),
+            Command::Connect => self.ask(Relay::Connect),
+            Command::Notices => self.page = Some(Page::Notices { scroll: 0 }),
+            Command::Help => self.page = Some(Page::Help { scroll: 0 }),
             Command::Quit => self.leave(),
-            command => self.run_here(command),
-        }
-    }
-
-    /// The ones that are about the open conversation.
-    fn run_here(&mut self, command: Command) -> Vec<Effect> {
-        let Some(open) = &self.open else {
-            self.warn("open a conversation first");
-            return Vec::new();
-        };
-        let (id, peer) = (open.id, open.peer);
-        let entry = self.list.find(id);
-        let write = match command {
-            Command::Find(words) => {
-                return one(Effect::Read(Read::Search {
-                    words,
-                    within: Some(id),
-                }));
-            }
-            Command::Verify => return one(Effect::Read(Read::SafetyNumber(peer))),
-            Command::Delete => return self.page(Overlay::Confirm(Confirm::Delete(id))),
-            Command::Retry => {
-                let asked = self.retry_selected();
-                if asked.is_empty() {
-                    self.inform("select a failed message with ↑ first");
+            about => match &self.open {
+                Some(open) => {
+                    let (entry, selected) = (
+                        self.list.find(open.id).cloned(),
+                        open.history.selected.or_else(|| last_failed(open)),
+                    );
+                    let (id, peer, name) = (open.id, open.peer, open.name.clone());
+                    let message =
+                        |write: fn(_, _) -> Write| selected.map(|message| write(id, message));
+                    let write = match about {
+                        Command::Accept => Some(Write::Accept(id)),
+                        Command::Block => Some(Write::Block(peer, true)),
+                        Command::Unblock => Some(Write::Block(peer, false)),
+                        Command::Archive => {
+                            let archived = entry.is_some_and(|entry| entry.archived);
+                            Some(Write::Archive(id, !archived))
+                        }
+                        Command::Pin => {
+                            let pinned = entry.is_some_and(|entry| entry.pinned);
+                            Some(Write::Pin(id, !pinned))
+                        }
+                        Command::Mute(hours) => {
+                            let muted = entry.is_some_and(|e| e.muted_until_ms > self.now.ms);
+                            let otherwise = if muted { 0 } else { 8 };
+                            Some(Write::Mute(id, hours.unwrap_or(otherwise)))
+                        }
+                        Command::MarkVerified => Some(Write::Verified(peer, true)),
+                        Command::Unverify => Some(Write::Verified(peer, false)),
+                        Command::AcceptChange => Some(Write::AcceptChange(peer)),
+                        Command::Rename(name) => Some(Write::Rename(peer, name)),
+                        Command::Retry => message(Write::Retry),
+                        Command::Cancel => message(Write::Cancel),
+                        Command::Delete => {
+                            self.page = Some(Page::Ask(Question::Delete {
+                                conversation: id,
+                                name,
+                            }));
+                            return;
+                        }
+                        Command::Verify => {
+                            self.read(Read::SafetyNumber(peer));
+                            return;
+                        }
+                        Command::Find(words) => {
+                            self.read(Read::Search {
+                                words,
+                                within: Some(id),
+                            });
+                            return;
+                        }
+                        _ => return,
+                    };
+                    match write {
+                        Some(write) => self.write(write),
+                        None => self.warn("select a message first: Up from an empty line"),
+                    }
                 }
-                return asked;
-            }
-            Command::Cancel => match open.history.selected_item() {
-                Some(item) if item.own && !is_failed(item.state) => Write::Cancel(id, item.id),
-                _ => {
-                    self.inform("select a message that waits with ↑ first");
-                    return Vec::new();
-                }
+                None => self.warn("open a conversation first"),
             },
-            Command::Accept => Write::Accept(id),
-            Command::Block => Write::Block(peer, true),
-            Command::Unblock => Write::Block(peer, false),
-            Command::Archive => Write::Archive(id, !entry.is_some_and(|entry| entry.archived)),
-            Command::Pin => Write::Pin(id, !entry.is_some_and(|entry| entry.pinned)),
-            Command::Mute(hours) => {
-                let muted = entry.is_some_and(|entry| entry.muted_until_ms > self.now.ms);
-                Write::Mute(
-                    id,
-                    match hours {
-                        Some(hours) => hours,
-                        None if muted => 0,
-                        None => FOR_EVER_H,
-                    },
-                )
-            }
-            Command::MarkVerified => Write::Verified(peer, true),
-            Command::Unverify => Write::Verified(peer, false),
-            Command::AcceptChange => Write::AcceptChange(peer),
-            Command::Rename(name) => Write::Rename(peer, name),
-            // The others are not about a conversation.
-            _ => return Vec::new(),
-        };
-        one(Effect::Write(write))
-    }
-
-    /// Somebody new: an account id is that, anything else a user name.
-    fn start(&mut self, whom: &str) -> Vec<Effect> {
-        match whom.parse() {
-            Ok(account) if self.me.account == Some(account) => {
-                self.warn("that is you");
-                Vec::new()
-            }
-            Ok(account) => one(Effect::Write(Write::Open(account))),
-            Err(_) => one(Effect::Relay(Relay::Find(whom.to_lowercase()))),
         }
-    }
-
-    fn page(&mut self, overlay: Overlay) -> Vec<Effect> {
-        self.overlay = Some(overlay);
-        Vec::new()
     }
 }
 
-fn one(effect: Effect) -> Vec<Effect> {
-    vec![effect]
+/// What `/retry` means when nothing is selected.
+fn last_failed(open: &Open) -> Option<hushpost::MessageRef> {
+    let mut items = open.history.items().iter().rev();
+    items
+        .find(|item| matches!(item.state, hushpost::MessageState::Failed(_)))
+        .map(|item| item.id)
 }

@@ -48,6 +48,14 @@ pub(crate) enum Viewport {
 }
 
 impl History {
+    /// Nothing yet.
+    pub(crate) fn waiting_for(place: Place) -> Self {
+        Self {
+            loading: Some(place),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn items(&self) -> &[Item] {
         &self.items
     }
@@ -169,11 +177,12 @@ impl History {
                 }
             }
             Place::Around(_, message) => {
-                let known = match self.viewport {
+                let kept = match self.viewport {
                     Viewport::Top { message, .. } => self.position(message).is_some(),
                     Viewport::Bottom => false,
                 };
-                if !known {
+                // A reader who jumped goes there; one whose part was read again stays.
+                if !kept || self.selected == Some(message) {
                     self.viewport = Viewport::Top { message, line: 0 };
                 }
             }
@@ -198,7 +207,9 @@ impl History {
                 }
                 continue;
             };
-            let at = self.items.partition_point(|known| known.cursor < item.cursor);
+            let at = self
+                .items
+                .partition_point(|known| known.cursor < item.cursor);
             let outside = (at == 0 && self.more_before)
                 || (at == self.items.len() && self.more_after)
                 || !self.loaded;
@@ -216,18 +227,6 @@ impl History {
     pub(crate) fn failed(&mut self) {
         self.loading = None;
         self.refreshing = false;
-    }
-
-    /// Notes that these were read, and gives the last that was not before.
-    pub(crate) fn read_through(&mut self, first: usize, last: usize) -> Option<Cursor> {
-        let mut through = None;
-        for item in self.items.get_mut(first..=last)? {
-            if item.state == MessageState::Unread {
-                item.state = MessageState::Seen;
-                through = Some(item.cursor);
-            }
-        }
-        through
     }
 
     /// Selects the one before or after; from nothing, the last that is on the screen. Gives its index.

@@ -1,280 +1,294 @@
-//! What keys do.
+//! What keys do. All of them are on the help page: [`HELP`].
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use hushpost::Activity;
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::command;
-use crate::effect::{Effect, Write};
-use crate::model::Quote;
-use crate::state::{Overlay, Pane, State, is_failed};
+use crate::effect::{Place, Write};
+use crate::layout;
+use crate::state::page::{Page, Question};
+use crate::state::{Focus, State};
+
+/// The keys, for the help page.
+pub(crate) const HELP: &[(&str, &str)] = &[
+    (
+        "Enter",
+        "send; with a selected message and nothing typed: answer it",
+    ),
+    ("Alt+Enter, Ctrl+J", "a new line"),
+    (
+        "Up, Down",
+        "select a message (with nothing typed), or move in what is typed",
+    ),
+    ("Ctrl+R", "answer the selected message"),
+    ("PageUp, PageDown", "scroll"),
+    ("Ctrl+Home, Ctrl+End", "to the oldest, to the newest"),
+    (
+        "Tab",
+        "to the conversations and back; there: Up, Down, Enter",
+    ),
+    ("Alt+Up, Alt+Down", "the conversation above, the one below"),
+    (
+        "Ctrl+W, Ctrl+U",
+        "delete a word, delete to the beginning of the line",
+    ),
+    ("Escape", "close a page, end a selection or an answer"),
+    ("F1", "this page"),
+    ("Ctrl+C", "leave"),
+];
 
 impl State {
-    pub(crate) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        let alt = key.modifiers.contains(KeyModifiers::ALT);
-        let mut effects = match key.code {
-            KeyCode::Char('c' | 'q') if ctrl => self.leave(),
-            KeyCode::F(1) => {
-                self.overlay = Some(Overlay::Help { scroll: 0 });
-                Vec::new()
-            }
-            _ if self.overlay.is_some() => self.overlay_key(key.code),
-            KeyCode::Tab | KeyCode::BackTab => {
-                self.pane = match self.pane {
-                    Pane::List => Pane::Input,
-                    Pane::Input => Pane::List,
-                };
-                if self.list.selected_index().is_none() {
-                    self.list.step(true);
+    /// Takes in what the terminal says.
+    pub(crate) fn terminal(&mut self, event: Event) {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
+            Event::Paste(text) => {
+                if self.page.is_none() {
+                    self.focus = Focus::Input;
+                    self.type_in(&text);
                 }
-                Vec::new()
             }
-            KeyCode::Up if alt => self.switch(false),
-            KeyCode::Down if alt => self.switch(true),
-            KeyCode::Char('p') if ctrl => self.switch(false),
-            KeyCode::Char('n') if ctrl => self.switch(true),
-            KeyCode::PageUp => self.scroll(true),
-            KeyCode::PageDown => self.scroll(false),
-            KeyCode::Home if ctrl => self.to_oldest(),
-            KeyCode::End if ctrl => self.to_newest(),
-            code if self.pane == Pane::List => self.list_key(code),
-            code => self.input_key(code, ctrl, alt || key.modifiers.contains(KeyModifiers::SHIFT)),
-        };
-        effects.extend(self.settle());
-        effects
-    }
-
-    /// Several lines at once: never a command, never sent by its line ends.
-    pub(crate) fn paste(&mut self, text: &str) -> Vec<Effect> {
-        if self.overlay.is_some() {
-            return Vec::new();
-        }
-        self.pane = Pane::Input;
-        self.type_text(text)
-    }
-
-    pub(super) fn leave(&mut self) -> Vec<Effect> {
-        self.quit = true;
-        self.keep_draft()
-    }
-
-    fn overlay_key(&mut self, code: KeyCode) -> Vec<Effect> {
-        match code {
-            KeyCode::Esc | KeyCode::Char('q') => self.overlay = None,
-            KeyCode::Enter => return self.choose(),
-            KeyCode::Up | KeyCode::Char('k') => self.step_overlay(false, 1),
-            KeyCode::Down | KeyCode::Char('j') => self.step_overlay(true, 1),
-            KeyCode::PageUp => self.step_overlay(false, 10),
-            KeyCode::PageDown => self.step_overlay(true, 10),
+            Event::FocusGained => self.looked_at = true,
+            Event::FocusLost => self.looked_at = false,
             _ => {}
         }
-        Vec::new()
     }
 
-    fn list_key(&mut self, code: KeyCode) -> Vec<Effect> {
-        match code {
-            KeyCode::Up | KeyCode::Char('k') => {
+    fn key(&mut self, key: KeyEvent) {
+        // Whoever types looks: some terminals do not say so.
+        self.looked_at = true;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c' | 'q') if control => return self.leave(),
+            KeyCode::F(1) => {
+                self.page = Some(Page::Help { scroll: 0 });
+                return;
+            }
+            _ => {}
+        }
+        if self.page.is_some() {
+            self.page_key(key);
+        } else if self.focus == Focus::List {
+            self.list_key(key);
+        } else {
+            self.input_key(key);
+        }
+    }
+
+    fn page_key(&mut self, key: KeyEvent) {
+        let Some(page) = &mut self.page else {
+            return;
+        };
+        if let Page::Ask(question) = page {
+            let question = question.clone();
+            match key.code {
+                KeyCode::Char('y' | 'Y') => {
+                    self.page = None;
+                    self.answered(question);
+                }
+                KeyCode::Char('n' | 'N') | KeyCode::Esc => self.page = None,
+                _ => {}
+            }
+            return;
+        }
+        match key.code {
+            KeyCode::Up => page.step(false, 1),
+            KeyCode::Down => page.step(true, 1),
+            KeyCode::PageUp => page.step(false, 10),
+            KeyCode::PageDown => page.step(true, 10),
+            KeyCode::Esc | KeyCode::Char('q') => self.page = None,
+            KeyCode::Enter => self.choose(),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, question: Question) {
+        match question {
+            Question::Delete { conversation, .. } => {
+                // Nothing of it is to be written back.
+                self.close();
+                self.write(Write::Delete(conversation));
+            }
+            Question::Moved { account, .. } => self.write(Write::Open(account)),
+        }
+    }
+
+    /// Enter on a page.
+    fn choose(&mut self) {
+        match self.page.take() {
+            Some(Page::Contacts { people, selected }) => {
+                if let Some(person) = people.get(selected) {
+                    self.write(Write::Open(person.account));
+                }
+            }
+            Some(Page::Hits { hits, selected, .. }) => {
+                if let Some(hit) = hits.get(selected) {
+                    let name = self.list.with(hit.peer).map_or_else(
+                        || crate::model::name(None, hit.peer),
+                        |entry| entry.name.clone(),
+                    );
+                    let at = (hit.item.cursor, hit.item.id);
+                    self.open_at(hit.conversation, hit.peer, name, at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn list_key(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Up => {
                 self.list.step(false);
             }
-            KeyCode::Down | KeyCode::Char('j') => {
+            KeyCode::Down => {
                 self.list.step(true);
             }
-            KeyCode::Char('a') => self.toggle_archive_view(),
-            KeyCode::Esc => self.pane = Pane::Input,
-            KeyCode::Char('/') => {
-                self.pane = Pane::Input;
-                if self.input.is_empty() {
-                    return self.type_text("/");
-                }
-            }
-            KeyCode::Enter => {
-                let shown = self.list.shown();
-                let at = self.list.selected_index();
-                let chosen = at.and_then(|at| shown.get(at));
-                if let Some((id, peer)) = chosen.map(|entry| (entry.id, entry.peer)) {
-                    return self.open(id, peer);
-                }
+            KeyCode::Enter => self.open_selected(),
+            KeyCode::Tab | KeyCode::Esc => self.focus = Focus::Input,
+            KeyCode::Char(_) => {
+                self.focus = Focus::Input;
+                self.input_key(key);
             }
             _ => {}
         }
-        Vec::new()
     }
 
-    pub(super) fn toggle_archive_view(&mut self) {
-        self.list.archived = !self.list.archived;
-        self.list.selected = self.list.shown().first().map(|entry| entry.id);
-        self.pane = Pane::List;
-    }
-
-    /// Opens the conversation above or below.
-    fn switch(&mut self, down: bool) -> Vec<Effect> {
-        self.list.selected = self.open.as_ref().map(|open| open.id);
-        match self.list.step(down).map(|entry| (entry.id, entry.peer)) {
-            Some((id, peer)) => self.open(id, peer),
-            None => Vec::new(),
+    fn open_selected(&mut self) {
+        let at = self.list.selected_index().unwrap_or(0);
+        if let Some(entry) = self.list.shown().get(at) {
+            let (id, peer, name) = (entry.id, entry.peer, entry.name.clone());
+            self.open(id, peer, name);
         }
     }
 
-    fn input_key(&mut self, code: KeyCode, ctrl: bool, more_lines: bool) -> Vec<Effect> {
-        match code {
-            KeyCode::Enter if more_lines => return self.type_text("\n"),
-            KeyCode::Char('j') if ctrl => return self.type_text("\n"),
-            KeyCode::Enter => return self.submit(),
-            KeyCode::Char('r') if ctrl => self.reply_to_selected(),
-            KeyCode::Char('a') if ctrl => self.input.home(),
-            KeyCode::Char('e') if ctrl => self.input.end(),
-            KeyCode::Char('u') if ctrl => return self.edit(crate::input::Input::delete_line),
-            KeyCode::Char('w') if ctrl => return self.edit(crate::input::Input::delete_word),
-            KeyCode::Backspace if ctrl || more_lines => {
-                return self.edit(crate::input::Input::delete_word);
+    fn input_key(&mut self, key: KeyEvent) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let before = self.input.text().len();
+        match key.code {
+            KeyCode::Enter if alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
+                self.type_in("\n")
             }
-            KeyCode::Char(_) if ctrl => {}
-            KeyCode::Char(c) => return self.type_text(c.encode_utf8(&mut [0; 4])),
-            KeyCode::Backspace => return self.edit(crate::input::Input::backspace),
-            KeyCode::Delete => return self.edit(crate::input::Input::delete),
-            KeyCode::Left if ctrl => self.input.word_left(),
-            KeyCode::Right if ctrl => self.input.word_right(),
-            KeyCode::Left => self.input.left(),
-            KeyCode::Right => self.input.right(),
-            KeyCode::Home => self.input.home(),
-            KeyCode::End => self.input.end(),
+            KeyCode::Char('j') if control => self.type_in("\n"),
+            KeyCode::Enter => self.entered(),
+            KeyCode::Char('r') if control => self.answer_selected(),
+            KeyCode::Up if alt => {
+                if self.list.step(false).is_some() {
+                    self.open_selected();
+                }
+            }
+            KeyCode::Down if alt => {
+                if self.list.step(true).is_some() {
+                    self.open_selected();
+                }
+            }
             KeyCode::Up => {
                 if !self.input.up() {
                     self.select(true);
                 }
             }
             KeyCode::Down => {
-                let selecting = self.selected_message().is_some();
-                if selecting || !self.input.down() {
+                if !self.input.down() {
                     self.select(false);
                 }
             }
-            KeyCode::Esc => {
-                if let Some(open) = &mut self.open {
-                    open.reply = None;
-                    open.history.selected = None;
-                }
-            }
+            KeyCode::PageUp => self.scroll(true),
+            KeyCode::PageDown => self.scroll(false),
+            KeyCode::Home if control => self.go_to(Place::Oldest),
+            KeyCode::End if control => self.go_to(Place::Newest),
+            KeyCode::Home => self.input.home(),
+            KeyCode::End => self.input.end(),
+            KeyCode::Char('a') if control => self.input.home(),
+            KeyCode::Char('e') if control => self.input.end(),
+            KeyCode::Char('w') if control => self.input.delete_word(),
+            KeyCode::Char('u') if control => self.input.delete_line(),
+            KeyCode::Backspace if alt || control => self.input.delete_word(),
+            KeyCode::Backspace => self.input.backspace(),
+            KeyCode::Delete => self.input.delete(),
+            KeyCode::Left if alt || control => self.input.word_left(),
+            KeyCode::Right if alt || control => self.input.word_right(),
+            KeyCode::Left => self.input.left(),
+            KeyCode::Right => self.input.right(),
+            KeyCode::Tab => self.focus = Focus::List,
+            KeyCode::Esc => self.escape(),
+            KeyCode::Char(c) if !control && !alt => self.type_in(c.encode_utf8(&mut [0; 4])),
             _ => {}
         }
-        Vec::new()
-    }
-
-    fn type_text(&mut self, text: &str) -> Vec<Effect> {
-        let fits = self.input.insert(text);
-        if !fits {
-            self.warn("that is longer than a message can be");
+        if self.input.text().len() < before {
+            self.typed();
         }
-        self.edited()
     }
 
-    fn edit(&mut self, change: fn(&mut crate::input::Input)) -> Vec<Effect> {
-        let had_text = !self.input.is_empty();
-        change(&mut self.input);
-        if had_text { self.edited() } else { Vec::new() }
-    }
-
-    /// The other sees that something is being written, unless it is a command.
-    fn edited(&mut self) -> Vec<Effect> {
-        self.edited_ms = self.now.ms;
-        let Some(open) = &self.open else {
-            return Vec::new();
-        };
-        let silent = open.is_request(&self.list)
-            || open.peer_state.blocked
-            || command::read(self.input.text()).is_some();
-        if silent {
-            return Vec::new();
-        }
-        let activity = if self.input.is_empty() {
-            Activity::Stopped
+    fn type_in(&mut self, text: &str) {
+        if self.input.insert(text) {
+            self.typed();
         } else {
-            Activity::Typing
-        };
-        vec![Effect::Write(Write::Activity(open.id, activity))]
-    }
-
-    fn submit(&mut self) -> Vec<Effect> {
-        let typed = self.input.text();
-        if let Some(command) = command::read(typed) {
-            return match command {
-                Ok(command) => {
-                    self.input.take();
-                    self.run(command)
-                }
-                Err(why) => {
-                    self.warn(&why);
-                    Vec::new()
-                }
-            };
-        }
-        if typed.trim().is_empty() {
-            return self.retry_selected();
-        }
-        let text = command::unescape(typed).to_owned();
-        self.input.take();
-        self.send(text)
-    }
-
-    pub(super) fn retry_selected(&mut self) -> Vec<Effect> {
-        let Some(open) = &self.open else {
-            return Vec::new();
-        };
-        match open.history.selected_item() {
-            Some(item) if is_failed(item.state) => {
-                vec![Effect::Write(Write::Retry(open.id, item.id))]
-            }
-            _ => Vec::new(),
+            self.warn("that is more than one message holds");
         }
     }
 
-    fn reply_to_selected(&mut self) {
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        let quote = open.history.selected_item().map(|item| Quote {
-            to: item.id,
-            text: item.excerpt(),
-        });
-        if quote.is_none() {
-            self.inform("select a message with ↑ first");
-        } else {
-            open.reply = quote;
-        }
-    }
-
-    /// Selects the message above or below.
-    fn select(&mut self, back: bool) {
-        let size = self.drawn.size;
-        let last_shown = self.drawn.window.complete.unwrap_or(self.drawn.window.last);
-        let Some(open) = &mut self.open else {
-            return;
-        };
-        let Some(at) = open.history.select(back, last_shown) else {
-            if !back {
-                open.history.selected = None;
-            }
-            return;
-        };
-        if let Some(open) = &self.open {
-            let viewport = self.look(open, size).revealed(at);
-            self.set_viewport(viewport);
-        }
-    }
-
-    fn scroll(&mut self, up: bool) -> Vec<Effect> {
-        let size = self.drawn.size;
-        if let Some(open) = &self.open {
-            let lines = size.1.saturating_sub(2).max(1);
-            let viewport = self.look(open, size).scrolled(up, lines);
-            self.set_viewport(viewport);
-        }
-        Vec::new()
-    }
-
-    fn set_viewport(&mut self, viewport: crate::state::history::Viewport) {
+    fn escape(&mut self) {
         if let Some(open) = &mut self.open {
-            open.history.viewport = viewport;
+            if open.history.selected.is_some() {
+                open.history.selected = None;
+            } else {
+                open.reply = None;
+            }
+        }
+    }
+
+    fn entered(&mut self) {
+        if self.input.text().trim().is_empty() {
+            self.answer_selected();
+            return;
+        }
+        match command::read(self.input.text().trim_end()) {
+            Some(Ok(command)) => {
+                self.input.take();
+                self.save_draft();
+                self.run(command);
+            }
+            // It stays, to be put right.
+            Some(Err(why)) => self.warn(&why),
+            None => {
+                let text = self.input.take();
+                self.send(command::unescape(text.trim_end()).to_owned());
+            }
+        }
+    }
+
+    /// Selects the message before or after, and shows it.
+    fn select(&mut self, back: bool) {
+        let last = self.shown.last.unwrap_or(0);
+        let (first, rows) = (self.shown.first, self.shown.rows);
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        match open.history.select(back, last) {
+            Some(at) => {
+                let look = layout::Look {
+                    now: &self.now,
+                    columns: self.shown.columns,
+                    me: self.me,
+                    peer_name: &open.name,
+                };
+                if at <= first || at > last {
+                    open.history.viewport = layout::to_show(&open.history, &look, rows, at);
+                }
+            }
+            None if !back => open.history.selected = None,
+            None => {}
+        }
+    }
+
+    /// A screen up or down, less two lines to go on from.
+    fn scroll(&mut self, up: bool) {
+        let rows = self.shown.rows;
+        let by = rows.saturating_sub(2).max(1);
+        if let Some(open) = &self.open {
+            let viewport = layout::scrolled(&open.history, &self.look(), rows, up, by);
+            if let Some(open) = &mut self.open {
+                open.history.viewport = viewport;
+            }
         }
     }
 }

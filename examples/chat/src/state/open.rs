@@ -1,253 +1,191 @@
-//! The conversation that is open: opening it, leaving it, and what was typed for it.
+//! The open conversation: its history, what is known of the other, the answer and the draft in the making.
 
-use hushpost::{AccountId, ConversationId};
+use hushpost::{AccountId, Activity, ConversationId, Cursor, MessageRef, MessageState};
 
 use crate::effect::{Effect, Place, Read, Write};
-use crate::model::{ListUpdate, Peer, Quote};
-use crate::state::history::{History, Viewport};
-use crate::state::list::List;
-use crate::state::{Confirm, Overlay, Pane, State};
+use crate::model::{Peer, Quote};
+use crate::state::history::History;
+use crate::state::{Focus, State};
 
-/// The open conversation.
+/// A conversation that is on the screen.
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) id: ConversationId,
     pub(crate) peer: AccountId,
-    pub(crate) peer_state: Peer,
+    pub(crate) name: String,
     pub(crate) history: History,
+    pub(crate) known: Peer,
     /// What the next message answers.
     pub(crate) reply: Option<Quote>,
-    /// What the SDK keeps as typed and not sent.
-    draft: String,
-    /// For a conversation that is in no list: one with somebody who is blocked.
-    short_name: String,
+    /// Said to be read up to there.
+    read_through: Option<Cursor>,
+    /// What the database has as the draft.
+    saved_draft: String,
+    /// When something was typed that is not saved yet.
+    pub(crate) typed_ms: Option<u64>,
+    /// After a reading that failed, nothing is read until then.
+    pub(crate) rest_until_ms: u64,
 }
 
 impl Open {
-    /// What the other is called.
-    pub(crate) fn name<'a>(&'a self, list: &'a List) -> &'a str {
-        list.find(self.id)
-            .map_or(&self.short_name, |entry| &entry.name)
-    }
-
-    pub(crate) fn is_request(&self, list: &List) -> bool {
-        list.find(self.id).is_some_and(|entry| entry.requested)
+    /// The last message up to an index that is to be marked as read, unless it was.
+    pub(super) fn to_mark_read(&mut self, last: usize) -> Option<Cursor> {
+        let shown = self.history.items().get(..=last)?;
+        let unread = shown
+            .iter()
+            .rfind(|item| item.state == MessageState::Unread)?;
+        if self.read_through.is_some_and(|read| unread.cursor <= read) {
+            return None;
+        }
+        self.read_through = Some(unread.cursor);
+        self.read_through
     }
 }
 
 impl State {
-    pub(super) fn open(&mut self, id: ConversationId, peer: AccountId) -> Vec<Effect> {
+    /// Shows a conversation: where reading was left, or its end.
+    pub(super) fn open(&mut self, id: ConversationId, peer: AccountId, name: String) {
         let unread = self.list.find(id).map_or(0, |entry| entry.unread);
         let place = if unread > 0 {
             Place::Unread(unread)
         } else {
             Place::Newest
         };
-        self.open_at(id, peer, place)
+        self.enter(id, peer, name, place);
     }
 
+    /// Shows a conversation at a message.
     pub(super) fn open_at(
         &mut self,
         id: ConversationId,
         peer: AccountId,
-        place: Place,
-    ) -> Vec<Effect> {
-        self.pane = Pane::Input;
-        self.overlay = None;
-        self.list.selected = Some(id);
-        let mut effects = Vec::new();
-        let same = self.open.as_ref().is_some_and(|open| open.id == id);
-        if !same {
-            effects.extend(self.keep_draft());
-            let entry = self.list.find(id);
-            let draft = entry.map(|entry| entry.draft.clone()).unwrap_or_default();
-            self.input.set(&draft);
-            let short_name = self.open_name(id, peer);
-            self.open = Some(Open {
-                id,
-                peer,
-                peer_state: Peer::default(),
-                history: History::default(),
-                reply: None,
-                draft,
-                short_name,
-            });
-            effects.push(Effect::Read(Read::Look(peer)));
-        } else if !matches!(place, Place::Around(..)) {
-            return effects;
-        }
-        if let Some(open) = &mut self.open {
-            if let Place::Around(_, message) = place {
-                open.history.viewport = Viewport::Bottom;
-                open.history.selected = Some(message);
-            }
-            open.history.loading = Some(place);
-            effects.push(Effect::Read(Read::Load {
-                conversation: id,
-                place,
-            }));
-        }
-        effects
-    }
-
-    fn open_name(&self, id: ConversationId, peer: AccountId) -> String {
-        self.list.find(id).map_or_else(
-            || crate::model::name(None, peer),
-            |entry| entry.name.clone(),
-        )
-    }
-
-    /// What a name that was looked up leads to.
-    pub(super) fn found(
-        &mut self,
         name: String,
-        account: AccountId,
-        before: Option<AccountId>,
-    ) -> Vec<Effect> {
-        if before.is_some_and(|before| before != account) {
-            self.overlay = Some(Overlay::Confirm(Confirm::NameMoved { name, account }));
-            return Vec::new();
-        }
-        if self.me.account == Some(account) {
-            self.warn("that is you");
-            return Vec::new();
-        }
-        vec![Effect::Write(Write::Open(account))]
-    }
-
-    /// The conversation is no longer there.
-    pub(super) fn close(&mut self, id: ConversationId) {
-        if self.open.as_ref().is_some_and(|open| open.id == id) {
-            self.open = None;
-            self.input.take();
-            self.pane = Pane::List;
+        (cursor, message): (Cursor, MessageRef),
+    ) {
+        self.enter(id, peer, name, Place::Around(cursor, message));
+        if let Some(open) = &mut self.open {
+            open.history.selected = Some(message);
         }
     }
 
-    /// Sends what was typed.
-    pub(super) fn send(&mut self, text: String) -> Vec<Effect> {
+    fn enter(&mut self, id: ConversationId, peer: AccountId, name: String, place: Place) {
+        self.page = None;
+        self.focus = Focus::Input;
+        self.list.selected = Some(id);
+        let history = History::waiting_for(place);
+        match &mut self.open {
+            Some(open) if open.id == id => open.history = history,
+            _ => {
+                self.save_draft();
+                let draft = self.list.find(id).map(|entry| entry.draft.clone());
+                let draft = draft.unwrap_or_default();
+                self.input.set(&draft);
+                self.open = Some(Open {
+                    id,
+                    peer,
+                    name,
+                    history,
+                    known: Peer::default(),
+                    reply: None,
+                    read_through: None,
+                    saved_draft: draft,
+                    typed_ms: None,
+                    rest_until_ms: 0,
+                });
+            }
+        }
+        self.read(Read::Load {
+            conversation: id,
+            place,
+        });
+        self.read(Read::Look(peer));
+    }
+
+    /// Goes to another part of the open history.
+    pub(super) fn go_to(&mut self, place: Place) {
         let Some(open) = &mut self.open else {
+            return;
+        };
+        open.history.loading = Some(place);
+        let conversation = open.id;
+        self.effects.push(Effect::Read(Read::Load {
+            conversation,
+            place,
+        }));
+    }
+
+    /// Closes the conversation without keeping what was typed.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+        self.input.take();
+        self.focus = Focus::List;
+    }
+
+    /// Something was typed or taken away.
+    pub(super) fn typed(&mut self) {
+        let requested = self.requested();
+        let (empty, command) = (self.input.is_empty(), self.input.text().starts_with('/'));
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.typed_ms = Some(self.now.ms);
+        if requested || command {
+            return;
+        }
+        let activity = if empty {
+            Activity::Stopped
+        } else {
+            Activity::Typing
+        };
+        let id = open.id;
+        self.write(Write::Activity(id, activity));
+    }
+
+    /// Writes the draft to the database, if it is another one. A command is none.
+    pub(super) fn save_draft(&mut self) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.typed_ms = None;
+        let text = self.input.text();
+        let draft = if text.starts_with('/') { "" } else { text };
+        if draft == open.saved_draft {
+            return;
+        }
+        draft.clone_into(&mut open.saved_draft);
+        let write = Write::Draft(open.id, draft.to_owned());
+        self.write(write);
+    }
+
+    /// Whether the open conversation is a request that waits.
+    pub(crate) fn requested(&self) -> bool {
+        let id = self.open.as_ref().map(|open| open.id);
+        id.and_then(|id| self.list.find(id))
+            .is_some_and(|entry| entry.requested)
+    }
+
+    /// Sends what was typed to the open conversation.
+    pub(super) fn send(&mut self, text: String) {
+        let Some(open) = &mut self.open else {
+            self.warn("no conversation is open: /new <user name or account id> begins one");
             self.input.set(&text);
-            self.warn("open a conversation first: Tab, then Enter; or /new <user name>");
-            return Vec::new();
+            return;
         };
         let conversation = open.id;
-        let mut effects = vec![Effect::Write(Write::Send {
-            conversation,
-            text,
-            reply: open.reply.take(),
-        })];
-        if !core::mem::take(&mut open.draft).is_empty() {
-            effects.push(Effect::Write(Write::Draft(conversation, String::new())));
-        }
+        let reply = open.reply.take();
         open.history.selected = None;
         open.history.first_unread = None;
-        effects.extend(self.to_newest());
-        effects
-    }
-
-    /// Goes to the end of the history.
-    pub(super) fn to_newest(&mut self) -> Vec<Effect> {
-        let Some(open) = &mut self.open else {
-            return Vec::new();
-        };
-        open.history.selected = None;
-        open.history.viewport = Viewport::Bottom;
+        // Whoever writes wants to see it.
         if open.history.more_after {
-            return open.load(Place::Newest);
+            self.go_to(Place::Newest);
+        } else {
+            open.history.viewport = crate::state::history::Viewport::Bottom;
         }
-        Vec::new()
-    }
-
-    pub(super) fn to_oldest(&mut self) -> Vec<Effect> {
-        let Some(open) = &mut self.open else {
-            return Vec::new();
-        };
-        if open.history.more_before {
-            return open.load(Place::Oldest);
-        }
-        if let Some(first) = open.history.items().first() {
-            open.history.viewport = Viewport::Top {
-                message: first.id,
-                line: 0,
-            };
-        }
-        Vec::new()
-    }
-
-    /// A message that was not taken goes back to where it was typed, or to the drafts.
-    pub(super) fn give_back(
-        &mut self,
-        conversation: ConversationId,
-        text: String,
-        reply: Option<Quote>,
-    ) -> Vec<Effect> {
-        if let Some(open) = &mut self.open
-            && open.id == conversation
-            && self.input.is_empty()
-        {
-            self.input.set(&escaped(&text));
-            open.reply = reply;
-            return Vec::new();
-        }
-        vec![Effect::Write(Write::Draft(conversation, escaped(&text)))]
-    }
-
-    /// Has the SDK keep what was typed.
-    pub(super) fn keep_draft(&mut self) -> Vec<Effect> {
-        let Some(open) = &mut self.open else {
-            return Vec::new();
-        };
-        let typed = self.input.text();
-        // A command is no message.
-        let is_command = crate::command::read(typed).is_some();
-        if is_command || typed == open.draft {
-            return Vec::new();
-        }
-        open.draft = typed.to_owned();
-        vec![Effect::Write(Write::Draft(open.id, open.draft.clone()))]
-    }
-
-    pub(super) fn take_list(&mut self, archived: bool, change: ListUpdate) -> Vec<Effect> {
-        if !self.list.apply(archived, change) {
-            self.warn("the list of conversations is out of step; start again to read it anew");
-        }
-        Vec::new()
-    }
-
-    pub(super) fn in_history(
-        &mut self,
-        conversation: ConversationId,
-        change: impl FnOnce(&mut History),
-    ) -> Vec<Effect> {
-        if let Some(open) = &mut self.open
-            && open.id == conversation
-        {
-            change(&mut open.history);
-        }
-        Vec::new()
-    }
-
-    pub(super) fn open_with(&mut self, account: AccountId) -> Option<&mut Open> {
-        self.open.as_mut().filter(|open| open.peer == account)
-    }
-}
-
-impl Open {
-    fn load(&mut self, place: Place) -> Vec<Effect> {
-        self.history.loading = Some(place);
-        vec![Effect::Read(Read::Load {
-            conversation: self.id,
-            place,
-        })]
-    }
-}
-
-/// A text that would be read as a command gets a second slash.
-fn escaped(text: &str) -> String {
-    if text.starts_with('/') {
-        format!("/{text}")
-    } else {
-        text.to_owned()
+        self.write(Write::Send {
+            conversation,
+            text,
+            reply,
+        });
+        self.save_draft();
     }
 }

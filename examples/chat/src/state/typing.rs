@@ -13,7 +13,8 @@ pub(crate) struct Typing(BTreeMap<ConversationId, (Activity, u64)>);
 
 impl Typing {
     pub(crate) fn note(&mut self, conversation: ConversationId, activity: Activity, now_ms: u64) {
-        self.0.retain(|_, (_, at)| now_ms.saturating_sub(*at) < HOLDS_MS);
+        self.0
+            .retain(|_, (_, at)| now_ms.saturating_sub(*at) < HOLDS_MS);
         if activity == Activity::Stopped {
             self.0.remove(&conversation);
         } else {
