@@ -72,7 +72,7 @@ fn from(history: &History, look: &Look<'_>, rows: usize, first: usize, line: usi
         }
         window.last = Some(at);
     }
-    window.at_end = !history.more_after;
+    window.at_end = !history.more.after;
     window
 }
 
@@ -93,7 +93,7 @@ fn to_end(history: &History, look: &Look<'_>, rows: usize) -> Window {
         first,
         first_line,
         last: history.items().len().checked_sub(1),
-        at_end: !history.more_after,
+        at_end: !history.more.after,
     }
 }
 

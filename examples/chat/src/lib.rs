@@ -22,6 +22,8 @@ mod layout;
 mod model;
 mod options;
 mod qr;
+#[cfg(test)]
+mod sample;
 mod state;
 pub mod terminal;
 mod text;

@@ -12,6 +12,8 @@ pub(crate) mod list;
 pub(crate) mod notices;
 pub(crate) mod open;
 pub(crate) mod page;
+#[cfg(test)]
+mod tests;
 pub(crate) mod typing;
 
 use hushpost::{AccountId, ConnectionState};
@@ -40,6 +42,14 @@ pub(crate) enum Focus {
     List,
 }
 
+/// How far the own name is at the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Wanted,
+    Asked,
+    Taken,
+}
+
 /// What the last drawing showed of the open history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Shown {
@@ -58,8 +68,7 @@ pub(crate) struct State {
     pub(crate) me: Option<AccountId>,
     /// The name to have at the relay.
     pub(crate) name: String,
-    /// Whether the relay said that it is ours.
-    pub(crate) named: bool,
+    pub(crate) naming: Naming,
     pub(crate) connection: ConnectionState,
     /// When it became so.
     pub(crate) connection_ms: u64,
@@ -75,8 +84,6 @@ pub(crate) struct State {
     pub(crate) shown: Shown,
     /// Whether to leave.
     pub(crate) over: bool,
-    /// Whether the relay was asked for the name.
-    name_asked: bool,
     register_at_ms: Option<u64>,
     /// Whether registration was tried again after the relay refused this account.
     refused_once: bool,
@@ -95,7 +102,7 @@ impl State {
             now,
             me,
             name,
-            named: false,
+            naming: Naming::Wanted,
             connection: ConnectionState::Offline,
             list: List::default(),
             open: None,
@@ -107,7 +114,6 @@ impl State {
             looked_at: true,
             shown: Shown::default(),
             over: false,
-            name_asked: false,
             register_at_ms: None,
             refused_once: false,
             effects: vec![Effect::Relay(first)],
@@ -122,6 +128,7 @@ impl State {
 
     /// Time goes on: what waited for it is done.
     pub(crate) fn tick(&mut self) {
+        self.ask_for_name();
         if self.register_at_ms.is_some_and(|at| at <= self.now.ms) {
             self.register_at_ms = None;
             self.ask(Relay::Register(None));
@@ -138,6 +145,8 @@ impl State {
     /// The screen was drawn: what is on it counts as read, and near an end more is loaded.
     pub(crate) fn drawn(&mut self, shown: Shown) {
         self.shown = shown;
+        // Who asks to write learns nothing yet, and is told once they are accepted: so it is not marked before.
+        let may_mark = self.looked_at && self.page.is_none() && !self.requested();
         let Some(open) = &mut self.open else {
             return;
         };
@@ -151,10 +160,7 @@ impl State {
                 place,
             }));
         }
-        if self.looked_at
-            && self.page.is_none()
-            && let Some(through) = open.to_mark_read(last)
-        {
+        if may_mark && let Some(through) = open.next_to_read(last) {
             self.write(Write::MarkRead(conversation, through));
         }
     }

@@ -102,15 +102,17 @@ async fn show(
 #[cfg(unix)]
 async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut end), Ok(mut gone)) = (
+    let (Ok(mut end), Ok(mut gone), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::hangup()),
+        signal(SignalKind::interrupt()),
     ) else {
         return core::future::pending().await;
     };
     tokio::select! {
         _ = end.recv() => {}
         _ = gone.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) enum Update {
     NotNamed {
         name: String,
         why: String,
+        /// Asked again by itself.
+        again: bool,
     },
     NotSent {
         conversation: ConversationId,

@@ -6,6 +6,8 @@ mod conversation;
 mod conversations;
 mod pages;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -26,9 +28,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) -> (Shown, Option<usize
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return (Shown::default(), None);
     }
-    let [main, last] =
+    let [main, bottom] =
         Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas::<2>(area);
-    status::draw(frame, last, state);
+    status::draw(frame, bottom, state);
     if let Some(page) = &state.page
         && !matches!(page, Page::Ask(_))
     {
@@ -41,9 +43,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) -> (Shown, Option<usize
             Some(most),
         );
     }
-    let (list, right) = split(main, state);
-    if let Some(list) = list {
-        conversations::draw(frame, list, state);
+    let (left, right) = split(main, state);
+    if let Some(left) = left {
+        conversations::draw(frame, left, state);
     }
     let shown = match right {
         Some(right) => conversation::draw(frame, right, state),

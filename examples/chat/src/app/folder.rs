@@ -18,6 +18,8 @@ use crate::options::Options;
 
 /// Longest file with a user name that is read, in bytes.
 const MAX_NAME_FILE: u64 = 64;
+/// In hexadecimal, with a line end.
+const MAX_KEY_FILE: usize = 2 * DATABASE_KEY_LEN + 2;
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -61,9 +63,9 @@ impl Folder {
 
     pub(super) fn key(&self) -> Result<DatabaseKey, ChatError> {
         let path = self.key_file();
-        let mut text = Zeroizing::new(String::with_capacity(2 * DATABASE_KEY_LEN + 2));
+        let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE));
         let file = fs::File::open(&path).map_err(at(&path))?;
-        file.take(2 * DATABASE_KEY_LEN as u64 + 2)
+        file.take(MAX_KEY_FILE as u64)
             .read_to_string(&mut text)
             .map_err(at(&path))?;
         let mut key = Zeroizing::new([0; DATABASE_KEY_LEN]);

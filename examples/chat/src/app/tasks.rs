@@ -41,8 +41,8 @@ pub(super) struct Tasks {
     context: Context,
     reads: UnboundedSender<Read>,
     writes: Option<UnboundedSender<(Write, watch::Sender<()>)>>,
-    reader: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    reading: JoinHandle<()>,
+    writing: JoinHandle<()>,
     questions: JoinSet<()>,
 }
 
@@ -61,14 +61,14 @@ impl Tasks {
         };
         let (reads, to_read) = unbounded_channel();
         let (writes, to_write) = unbounded_channel();
-        let reader = tokio::spawn(read_all(context.clone(), to_read));
-        let writer = tokio::spawn(writes::write_all(context.clone(), to_write));
+        let reading = tokio::spawn(read_all(context.clone(), to_read));
+        let writing = tokio::spawn(writes::write_all(context.clone(), to_write));
         Self {
             context,
             reads,
             writes: Some(writes),
-            reader,
-            writer,
+            reading,
+            writing,
             questions: JoinSet::new(),
         }
     }
@@ -94,10 +94,10 @@ impl Tasks {
     /// Ends, once everything that was to be written is.
     pub(super) async fn finish(mut self) {
         self.questions.shutdown().await;
-        self.reader.abort();
+        self.reading.abort();
         self.writes = None;
         // It fails only if the runtime ends, and then all is over.
-        drop(self.writer.await);
+        drop(self.writing.await);
     }
 }
 

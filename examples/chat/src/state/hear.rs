@@ -1,12 +1,12 @@
 //! What the tasks and the SDK say. Events are hints: what is shown is read again.
 
-use hushpost::{AccountId, Activity, ConnectionState, Event};
+use hushpost::{AccountId, Activity, ConnectionState, ConversationId, Event};
 
 use crate::effect::{Effect, Read, Relay, Write};
 use crate::model::Quote;
 use crate::state::notices::Weight;
 use crate::state::page::{Page, Question};
-use crate::state::{REGISTER_AGAIN_MS, State};
+use crate::state::{Naming, REGISTER_AGAIN_MS, State};
 use crate::update::Update;
 
 /// After a reading that failed: how long nothing is read, in milliseconds.
@@ -73,6 +73,21 @@ impl State {
                     selected: 0,
                 });
             }
+            Update::NotSent {
+                conversation,
+                text,
+                reply,
+                why,
+            } => self.not_sent(conversation, text, reply, &why),
+            Update::Done(what) => self.info(&what),
+            Update::Failed(why) => self.warn(&why),
+            other => self.take_answer(other),
+        }
+    }
+
+    /// What the relay, or a look at contacts, answered.
+    fn take_answer(&mut self, update: Update) {
+        match update {
             Update::Opened(id, account, name) => self.open(id, account, name),
             Update::Found {
                 name,
@@ -96,44 +111,45 @@ impl State {
                 }
             }
             Update::Named(name) => {
-                self.named = true;
+                self.naming = Naming::Taken;
                 self.name = name;
             }
-            Update::NotNamed { name, why } => {
-                self.warn(&format!(
-                    "the name {name} is not yours: {why}; /name takes another"
-                ));
-            }
-            Update::NotSent {
-                conversation,
-                text,
-                reply,
-                why,
-            } => {
-                if let Some(open) = self.open.as_mut().filter(|open| open.id == conversation) {
-                    open.reply = open.reply.take().or(reply);
-                    if self.input.is_empty() {
-                        self.input.set(&text);
-                    } else {
-                        let both = format!("{text}\n{}", self.input.text());
-                        self.input.set(&both);
-                    }
+            Update::NotNamed { name, why, again } => {
+                if again && name == self.name {
+                    self.naming = Naming::Wanted;
                 } else {
-                    self.write(Write::Draft(conversation, text));
+                    self.warn(&format!(
+                        "the name {name} is not yours: {why}; /name takes another"
+                    ));
                 }
-                self.warn(&format!("not sent: {why}"));
             }
-            Update::Done(what) => self.info(&what),
-            Update::Failed(why) => self.warn(&why),
+            _ => {}
         }
     }
 
-    fn connected(&mut self, state: ConnectionState) {
-        let online = matches!(state, ConnectionState::CatchingUp | ConnectionState::Online);
-        if online && !self.name_asked {
-            self.name_asked = true;
-            self.ask(Relay::SetUserName(self.name.clone()));
+    /// What was not sent is typed again.
+    fn not_sent(
+        &mut self,
+        conversation: ConversationId,
+        text: String,
+        reply: Option<Quote>,
+        why: &str,
+    ) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.id == conversation) {
+            open.reply = open.reply.take().or(reply);
+            let both = if self.input.is_empty() {
+                text
+            } else {
+                format!("{text}\n{}", self.input.text())
+            };
+            self.input.set(&both);
+        } else {
+            self.write(Write::Draft(conversation, text));
         }
+        self.warn(&format!("not sent: {why}"));
+    }
+
+    fn connected(&mut self, state: ConnectionState) {
         if let ConnectionState::Refused { code } = &state
             && TO_REGISTER.contains(&code.as_str())
             && !self.refused_once
@@ -143,6 +159,19 @@ impl State {
         }
         self.connection = state;
         self.connection_ms = self.now.ms;
+        self.ask_for_name();
+    }
+
+    /// Asks for the own name, if that is to be done and can be.
+    pub(super) fn ask_for_name(&mut self) {
+        let online = matches!(
+            self.connection,
+            ConnectionState::CatchingUp | ConnectionState::Online
+        );
+        if online && self.naming == Naming::Wanted {
+            self.naming = Naming::Asked;
+            self.ask(Relay::SetUserName(self.name.clone()));
+        }
     }
 
     fn hear(&mut self, event: Event) {
@@ -168,11 +197,7 @@ impl State {
                     open.history.touch(message);
                 }
             }
-            Event::ConversationDeleted { conversation } => {
-                if self.open.as_ref().is_some_and(|open| open.id == conversation) {
-                    self.close();
-                }
-            }
+            Event::ConversationDeleted { conversation } => self.deleted(conversation),
             Event::Typing {
                 conversation,
                 activity,
@@ -229,7 +254,8 @@ impl State {
             )),
             Event::RelayReset => {
                 self.warn("the relay lost its store: what was not delivered is sent again");
-                self.ask(Relay::SetUserName(self.name.clone()));
+                self.naming = Naming::Wanted;
+                self.ask_for_name();
             }
             Event::SetUpAnew => self.warn(
                 "the database is an older copy: this device was set up anew, and asks for what is missing",
@@ -237,6 +263,16 @@ impl State {
             Event::Missed { .. } => self.read_all_again(),
             // The list is observed by itself, and what a later version says is not known here.
             _ => {}
+        }
+    }
+
+    fn deleted(&mut self, conversation: ConversationId) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.id == conversation)
+        {
+            self.close();
         }
     }
 
@@ -265,7 +301,7 @@ impl State {
         }
     }
 
-    fn ring(&mut self, conversation: hushpost::ConversationId) {
+    fn ring(&mut self, conversation: ConversationId) {
         let seen = self.looked_at
             && self
                 .open

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use hushpost::{Cursor, MessageRef, MessageState};
+use hushpost::MessageRef;
 
 use crate::effect::Place;
 use crate::model::Item;
@@ -17,12 +17,18 @@ const MOST: usize = 400;
 /// Single messages that are read again at a time; for more, the part is loaded anew.
 const MOST_STALE: usize = 200;
 
+/// Whether there is more than what is held.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct More {
+    pub(crate) before: bool,
+    pub(crate) after: bool,
+}
+
 /// A part of a conversation's history.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     items: Vec<Item>,
-    pub(crate) more_before: bool,
-    pub(crate) more_after: bool,
+    pub(crate) more: More,
     /// Whether anything was loaded yet.
     pub(crate) loaded: bool,
     /// What is being read.
@@ -88,7 +94,7 @@ impl History {
 
     /// What to load to be up to date again, if it is everything. `top` is on the screen.
     pub(crate) fn reload(&mut self, top: Option<MessageRef>) -> Option<Place> {
-        if !self.all_stale || self.loading.is_some() || !self.loaded {
+        if !self.all_stale || self.loading.is_some() {
             return None;
         }
         self.all_stale = false;
@@ -117,9 +123,9 @@ impl History {
         if self.loading.is_some() || !self.loaded {
             return None;
         }
-        let place = if self.more_before && first < margin {
+        let place = if self.more.before && first < margin {
             Place::Before(self.items.first()?.cursor)
-        } else if self.more_after && last.saturating_add(margin) >= self.items.len() {
+        } else if self.more.after && last.saturating_add(margin) >= self.items.len() {
             Place::After(self.items.last()?.cursor)
         } else {
             return None;
@@ -137,21 +143,21 @@ impl History {
                 let mut items = part.items;
                 items.append(&mut self.items);
                 self.items = items;
-                self.more_before = part.more_before;
+                self.more.before = part.more_before;
                 if self.items.len() > MOST && self.viewport != Viewport::Bottom {
                     self.items.truncate(MOST);
-                    self.more_after = true;
+                    self.more.after = true;
                 }
             }
             Place::After(_) => {
                 self.items.extend(part.items);
-                self.more_after = part.more_after;
+                self.more.after = part.more_after;
                 self.drop_oldest();
             }
             Place::Newest | Place::Oldest | Place::Unread(_) | Place::Around(..) => {
                 self.items = part.items;
-                self.more_before = part.more_before;
-                self.more_after = part.more_after;
+                self.more.before = part.more_before;
+                self.more.after = part.more_after;
                 self.arrive(place, part.first_unread);
             }
         }
@@ -210,8 +216,8 @@ impl History {
             let at = self
                 .items
                 .partition_point(|known| known.cursor < item.cursor);
-            let outside = (at == 0 && self.more_before)
-                || (at == self.items.len() && self.more_after)
+            let outside = (at == 0 && self.more.before)
+                || (at == self.items.len() && self.more.after)
                 || !self.loaded;
             if !outside {
                 self.items.insert(at, item);
@@ -227,6 +233,7 @@ impl History {
     pub(crate) fn failed(&mut self) {
         self.loading = None;
         self.refreshing = false;
+        self.all_stale = true;
     }
 
     /// Selects the one before or after; from nothing, the last that is on the screen. Gives its index.
@@ -247,7 +254,7 @@ impl History {
             && spare > 0
         {
             self.items.drain(..spare);
-            self.more_before = true;
+            self.more.before = true;
         }
     }
 

@@ -41,11 +41,9 @@ impl State {
     pub(crate) fn terminal(&mut self, event: Event) {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
-            Event::Paste(text) => {
-                if self.page.is_none() {
-                    self.focus = Focus::Input;
-                    self.type_in(&text);
-                }
+            Event::Paste(text) if self.page.is_none() => {
+                self.focus = Focus::Input;
+                self.type_in(&text);
             }
             Event::FocusGained => self.looked_at = true,
             Event::FocusLost => self.looked_at = false,
@@ -83,7 +81,7 @@ impl State {
             match key.code {
                 KeyCode::Char('y' | 'Y') => {
                     self.page = None;
-                    self.answered(question);
+                    self.answered(&question);
                 }
                 KeyCode::Char('n' | 'N') | KeyCode::Esc => self.page = None,
                 _ => {}
@@ -101,14 +99,14 @@ impl State {
         }
     }
 
-    fn answered(&mut self, question: Question) {
+    fn answered(&mut self, question: &Question) {
         match question {
             Question::Delete { conversation, .. } => {
                 // Nothing of it is to be written back.
                 self.close();
-                self.write(Write::Delete(conversation));
+                self.write(Write::Delete(*conversation));
             }
-            Question::Moved { account, .. } => self.write(Write::Open(account)),
+            Question::Moved { account, .. } => self.write(Write::Open(*account)),
         }
     }
 
@@ -166,31 +164,15 @@ impl State {
         let before = self.input.text().len();
         match key.code {
             KeyCode::Enter if alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
-                self.type_in("\n")
+                self.type_in("\n");
             }
             KeyCode::Char('j') if control => self.type_in("\n"),
             KeyCode::Enter => self.entered(),
             KeyCode::Char('r') if control => self.answer_selected(),
-            KeyCode::Up if alt => {
-                if self.list.step(false).is_some() {
-                    self.open_selected();
-                }
-            }
-            KeyCode::Down if alt => {
-                if self.list.step(true).is_some() {
-                    self.open_selected();
-                }
-            }
-            KeyCode::Up => {
-                if !self.input.up() {
-                    self.select(true);
-                }
-            }
-            KeyCode::Down => {
-                if !self.input.down() {
-                    self.select(false);
-                }
-            }
+            KeyCode::Up if alt => self.neighbour(false),
+            KeyCode::Down if alt => self.neighbour(true),
+            KeyCode::Up => self.up(),
+            KeyCode::Down => self.down(),
             KeyCode::PageUp => self.scroll(true),
             KeyCode::PageDown => self.scroll(false),
             KeyCode::Home if control => self.go_to(Place::Oldest),
@@ -213,8 +195,27 @@ impl State {
             KeyCode::Char(c) if !control && !alt => self.type_in(c.encode_utf8(&mut [0; 4])),
             _ => {}
         }
-        if self.input.text().len() < before {
+        if self.input.text().len() < before && key.code != KeyCode::Enter {
             self.typed();
+        }
+    }
+
+    /// The conversation above or below.
+    fn neighbour(&mut self, below: bool) {
+        if self.list.step(below).is_some() {
+            self.open_selected();
+        }
+    }
+
+    fn up(&mut self) {
+        if !self.input.up() {
+            self.select(true);
+        }
+    }
+
+    fn down(&mut self) {
+        if !self.input.down() {
+            self.select(false);
         }
     }
 

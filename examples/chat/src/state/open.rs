@@ -29,7 +29,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// The last message up to an index that is to be marked as read, unless it was.
-    pub(super) fn to_mark_read(&mut self, last: usize) -> Option<Cursor> {
+    pub(super) fn next_to_read(&mut self, last: usize) -> Option<Cursor> {
         let shown = self.history.items().get(..=last)?;
         let unread = shown
             .iter()
@@ -176,7 +176,7 @@ impl State {
         open.history.selected = None;
         open.history.first_unread = None;
         // Whoever writes wants to see it.
-        if open.history.more_after {
+        if open.history.more.after {
             self.go_to(Place::Newest);
         } else {
             open.history.viewport = crate::state::history::Viewport::Bottom;

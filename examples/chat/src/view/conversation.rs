@@ -48,16 +48,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
     });
     frame.render_widget(Block::new().borders(Borders::TOP).title(title), head);
     frame.render_widget(Text::from(banners), above);
-    let shown = match &state.open {
-        Some(open) => history(frame, middle, state, open),
-        None => {
-            let hint = "/new <user name or account id> begins a conversation, /help shows the rest";
-            frame.render_widget(Line::styled(cut(hint, columns), FAINT), middle);
-            Shown {
-                columns,
-                rows: usize::from(middle.height),
-                ..Shown::default()
-            }
+    let shown = if let Some(open) = &state.open {
+        history(frame, middle, state, open)
+    } else {
+        let hint = "/new <user name or account id> begins a conversation, /help shows the rest";
+        frame.render_widget(Line::styled(cut(hint, columns), FAINT), middle);
+        Shown {
+            columns,
+            rows: usize::from(middle.height),
+            ..Shown::default()
         }
     };
     let typing = state
@@ -66,7 +65,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
         .map_or("", |open| state.typing.shown(open.id, state.now.ms));
     let below = match &state.open {
         Some(open) if !typing.is_empty() => format!(" {} is {typing} ", cut(&open.name, 24)),
-        Some(open) if open.history.more_after => " more below: Ctrl+End ".to_owned(),
+        Some(open) if open.history.more.after => " more below: Ctrl+End ".to_owned(),
         _ => String::new(),
     };
     let mut block = Block::new().borders(Borders::TOP).title(below);
@@ -112,7 +111,7 @@ fn draw_input(frame: &mut Frame<'_>, area: Rect, laid: &crate::input::Laid, stat
         let sign = if at == 0 { "> " } else { "  " };
         Line::raw(format!("{sign}{line}"))
     });
-    frame.render_widget(Text::from_iter(lines), area);
+    frame.render_widget(lines.collect::<Text<'_>>(), area);
     if state.focus == Focus::Input && state.page.is_none() {
         let x = area.x.saturating_add(rows(column.saturating_add(2)));
         let y = area.y.saturating_add(rows(row.saturating_sub(skip)));

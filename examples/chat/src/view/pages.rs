@@ -82,7 +82,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, page: &Page
             line
         }
     });
-    frame.render_widget(Text::from_iter(lines), inner);
+    frame.render_widget(lines.collect::<Text<'_>>(), inner);
     most
 }
 
@@ -105,7 +105,8 @@ pub(super) fn ask(frame: &mut Frame<'_>, area: Rect, text: &str) {
     let inner = block.inner(place);
     frame.render_widget(Clear, place);
     frame.render_widget(block, place);
-    frame.render_widget(Text::from_iter(lines), inner);
+    let lines = lines.into_iter().map(Line::raw);
+    frame.render_widget(lines.collect::<Text<'_>>(), inner);
 }
 
 fn help(columns: usize) -> Vec<Line<'static>> {

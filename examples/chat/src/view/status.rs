@@ -7,14 +7,19 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span};
 
 use crate::layout::{FAINT, LOUD};
-use crate::state::State;
 use crate::state::notices::Weight;
+use crate::state::{Naming, State};
 use crate::text::cut;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let (connection, style) = connection(state);
+    let name = if state.naming == Naming::Taken {
+        format!(" {} ", state.name)
+    } else {
+        format!(" {} (name not taken yet) ", state.name)
+    };
     let mut spans = vec![
-        Span::raw(format!(" {} ", state.name)),
+        Span::raw(name),
         Span::styled(format!("● {connection} "), style),
     ];
     let unread = state.list.unread(state.now.ms);

@@ -59,6 +59,7 @@ async fn set_user_name(context: &Context, name: String) -> Update {
             return Update::NotNamed {
                 name,
                 why: error.to_string(),
+                again: error.is_retryable(),
             };
         }
     };

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use hushpost::{AccountId, Error, Reply, Result, Text};
+use hushpost::{AccountId, ConversationId, Error, Reply, Result, Text};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
@@ -27,28 +27,15 @@ async fn write_one(
     write: Write,
     list_again: &watch::Sender<()>,
 ) -> Option<Update> {
-    let client = &context.client;
-    let contacts = client.contacts();
     let done = match write {
         Write::Send {
             conversation,
             text,
             reply,
-        } => {
-            let sent = match text_of(&text, reply.as_ref()) {
-                Ok(ready) => client.conversation(conversation).send(ready).await,
-                Err(error) => Err(error),
-            };
-            return sent.err().map(|error| Update::NotSent {
-                conversation,
-                text,
-                reply,
-                why: explain(&error),
-            });
-        }
+        } => return send(context, conversation, text, reply).await,
         Write::Activity(id, activity) => {
             // Whether anybody sees it is nobody's concern.
-            drop(client.conversation(id).set_activity(activity).await);
+            drop(context.client.conversation(id).set_activity(activity).await);
             return None;
         }
         Write::Open(account) => match open(context, account).await {
@@ -58,88 +45,106 @@ async fn write_one(
             }
             Err(error) => Err(error),
         },
-        Write::Retry(id, message) => client.conversation(id).retry(message).await.map(|()| None),
-        Write::Cancel(id, message) => client.conversation(id).cancel(message).await.map(|()| None),
-        Write::MarkRead(id, through) => client
-            .conversation(id)
-            .mark_read(through)
-            .await
-            .map(|()| None),
-        Write::Draft(id, draft) => client
-            .conversation(id)
-            .set_draft(&draft)
-            .await
-            .map(|()| None),
-        Write::Archive(id, archived) => {
-            let set = client.conversation(id).set_archived(archived).await;
-            set.map(|()| {
-                Some(if archived {
-                    "moved to the archive: /archived shows it"
-                } else {
-                    "back from the archive"
-                })
-            })
+        Write::Block(..) | Write::Verified(..) | Write::AcceptChange(_) | Write::Rename(..) => {
+            person(context, write, list_again).await
         }
-        Write::Pin(id, pinned) => client
-            .conversation(id)
-            .set_pinned(pinned)
-            .await
-            .map(|()| None),
-        Write::Mute(id, hours) => {
-            let time =
-                (hours > 0).then(|| Duration::from_secs(u64::from(hours).saturating_mul(60 * 60)));
-            let muted = client.conversation(id).mute_for(time).await;
-            muted.map(|()| {
-                Some(if hours > 0 {
-                    "muted"
-                } else {
-                    "no longer muted"
-                })
-            })
-        }
-        Write::Accept(id) => client.conversation(id).accept().await.map(|()| None),
-        Write::Delete(id) => {
-            let deleted = client.conversation(id).delete().await;
-            deleted.map(|()| Some("deleted on this device"))
-        }
-        Write::Block(account, blocked) => {
-            let set = if blocked {
-                contacts.block(account).await
-            } else {
-                contacts.unblock(account).await
-            };
-            let said = if blocked {
-                "blocked: find them again with /contacts"
-            } else {
-                "no longer blocked"
-            };
-            known(context, account, list_again, set, Some(said)).await
-        }
-        Write::Verified(account, verified) => {
-            let set = contacts.set_verified(account, verified).await;
-            known(context, account, list_again, set, None).await
-        }
-        Write::AcceptChange(account) => {
-            let set = contacts.accept_change(account).await;
-            known(
-                context,
-                account,
-                list_again,
-                set,
-                Some("accepted: what waited is sent"),
-            )
-            .await
-        }
-        Write::Rename(account, name) => {
-            let set = contacts.set_name(account, name).await;
-            known(context, account, list_again, set, None).await
-        }
+        other => conversation(context, other).await,
     };
     match done {
         Ok(Some(said)) => Some(Update::Done(said.to_owned())),
         Ok(None) => None,
         Err(error) => Some(Update::Failed(explain(&error))),
     }
+}
+
+async fn send(
+    context: &Context,
+    conversation: ConversationId,
+    text: String,
+    reply: Option<Quote>,
+) -> Option<Update> {
+    let sent = match text_of(&text, reply.as_ref()) {
+        Ok(ready) => context.client.conversation(conversation).send(ready).await,
+        Err(error) => Err(error),
+    };
+    sent.err().map(|error| Update::NotSent {
+        conversation,
+        text,
+        reply,
+        why: explain(&error),
+    })
+}
+
+/// What is to be said when it is done.
+type Said = Option<&'static str>;
+
+/// What is about a conversation.
+async fn conversation(context: &Context, write: Write) -> Result<Said> {
+    let of = |id| context.client.conversation(id);
+    match write {
+        Write::Retry(id, message) => of(id).retry(message).await?,
+        Write::Cancel(id, message) => of(id).cancel(message).await?,
+        Write::MarkRead(id, through) => of(id).mark_read(through).await?,
+        Write::Draft(id, draft) => of(id).set_draft(&draft).await?,
+        Write::Pin(id, pinned) => of(id).set_pinned(pinned).await?,
+        Write::Accept(id) => of(id).accept().await?,
+        Write::Archive(id, archived) => {
+            of(id).set_archived(archived).await?;
+            return Ok(Some(if archived {
+                "moved to the archive: /archived shows it"
+            } else {
+                "back from the archive"
+            }));
+        }
+        Write::Mute(id, hours) => {
+            let time = Duration::from_secs(u64::from(hours).saturating_mul(60 * 60));
+            of(id).mute_for((hours > 0).then_some(time)).await?;
+            return Ok(Some(if hours > 0 {
+                "muted"
+            } else {
+                "no longer muted"
+            }));
+        }
+        Write::Delete(id) => {
+            of(id).delete().await?;
+            return Ok(Some("deleted on this device"));
+        }
+        // About people, or done above.
+        _ => {}
+    }
+    Ok(None)
+}
+
+/// What is about a person: the list and the screen are to show it.
+async fn person(context: &Context, write: Write, list_again: &watch::Sender<()>) -> Result<Said> {
+    let contacts = context.client.contacts();
+    let (account, said) = match write {
+        Write::Block(account, true) => {
+            contacts.block(account).await?;
+            (account, Some("blocked: find them again with /contacts"))
+        }
+        Write::Block(account, false) => {
+            contacts.unblock(account).await?;
+            (account, Some("no longer blocked"))
+        }
+        Write::Verified(account, verified) => {
+            contacts.set_verified(account, verified).await?;
+            (account, None)
+        }
+        Write::AcceptChange(account) => {
+            contacts.accept_change(account).await?;
+            (account, Some("accepted: what waited is sent"))
+        }
+        Write::Rename(account, name) => {
+            contacts.set_name(account, name).await?;
+            (account, None)
+        }
+        _ => return Ok(None),
+    };
+    list_again.send_replace(());
+    let looked = super::look(&context.client, account).await?;
+    context.say(looked).await;
+    Ok(said)
 }
 
 fn text_of(text: &str, reply: Option<&Quote>) -> Result<Text> {
@@ -159,21 +164,6 @@ async fn open(context: &Context, account: AccountId) -> Result<Update> {
     let name = contact.and_then(|contact| contact.name.or(contact.user_name));
     let name = crate::model::name(name.as_deref(), account);
     Ok(Update::Opened(conversation.id(), account, name))
-}
-
-/// Somebody is known otherwise from now on: the list and the screen are to show it.
-async fn known(
-    context: &Context,
-    account: AccountId,
-    list_again: &watch::Sender<()>,
-    set: Result<()>,
-    said: Option<&'static str>,
-) -> Result<Option<&'static str>> {
-    set?;
-    list_again.send_replace(());
-    let peer = super::look(&context.client, account).await?;
-    context.say(peer).await;
-    Ok(said)
 }
 
 /// What to do about it, where something can be done.
