@@ -10,7 +10,7 @@ use hushpost_harness::{PATIENCE, RELAY_NAME, RelayProcess};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// How a test ends.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -104,22 +104,21 @@ pub async fn until(
     bob: &mut Person,
     so: impl Fn(&Person, &Person) -> bool,
 ) -> Outcome {
-    let last = Instant::now() + PATIENCE;
-    loop {
-        alice.draw()?;
-        bob.draw()?;
-        if so(alice, bob) {
-            return Ok(());
-        }
-        let either = async {
+    let watching = async {
+        loop {
+            alice.draw()?;
+            bob.draw()?;
+            if so(alice, bob) {
+                return Ok(());
+            }
             tokio::select! {
                 () = alice.chat.changed() => {}
                 () = bob.chat.changed() => {}
             }
-        };
-        if timeout_at(last, either).await.is_err() || Instant::now() >= last {
-            let screens = format!("{}\n{}", alice.screen(), bob.screen());
-            return Err(format!("never: {what}\n{screens}").into());
         }
+    };
+    match timeout(PATIENCE, watching).await {
+        Ok(seen) => seen,
+        Err(_) => Err(format!("never: {what}\n{}\n{}", alice.screen(), bob.screen()).into()),
     }
 }
