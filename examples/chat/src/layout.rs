@@ -149,16 +149,24 @@ pub(crate) fn to_show(history: &History, look: &Look<'_>, rows: usize, at: usize
 }
 
 fn top(history: &History, look: &Look<'_>, rows: usize, at: usize, line: usize) -> Viewport {
-    let Some(item) = history.items().get(at) else {
-        return Viewport::Bottom;
-    };
+    let shown = from(history, look, rows, at, line);
     // At the end the screen follows what comes.
-    if from(history, look, rows, at, line).at_end {
+    if shown.at_end {
         return Viewport::Bottom;
     }
-    Viewport::Top {
-        message: item.id,
-        line,
+    // Past what is held there is more, but not here yet: the screen stays full until it is.
+    let (at, line) = if shown.lines.len() < rows {
+        let end = to_end(history, look, rows);
+        (end.first, end.first_line)
+    } else {
+        (at, line)
+    };
+    match history.items().get(at) {
+        Some(item) => Viewport::Top {
+            message: item.id,
+            line,
+        },
+        None => Viewport::Bottom,
     }
 }
 

@@ -3,8 +3,8 @@
 mod support;
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use hushpost_harness::RelayProcess;
-use support::{Outcome, Person, until};
+use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
+use support::{Outcome, Person, turn, until};
 
 /// Both are there, and known by their names.
 async fn arrive(folder: &std::path::Path, relay: &RelayProcess) -> Outcome<(Person, Person)> {
@@ -209,4 +209,52 @@ async fn answers_searches_numbers_and_drafts() -> Outcome {
     alice.chat.close().await;
     bob.chat.close().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_absence_is_read_from_where_it_began() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let relay = RelayOptions::default().config(LIMITERS_OFF).start()?;
+    let (mut alice, mut bob) = arrive(folder.path(), &relay).await?;
+    meet(&mut alice, &mut bob).await?;
+    bob.chat.close().await;
+    for number in 1..=150 {
+        alice.enters(&format!("number {number:03}"));
+    }
+    let mut bob = Person::sit_down("bob", folder.path(), &relay).await?;
+    until("all of it", &mut alice, &mut bob, |alice, bob| {
+        bob.sees("(150)") && alice.row("number 150").contains("✓✓")
+    })
+    .await?;
+    bob.press(KeyCode::Tab);
+    bob.press(KeyCode::Enter);
+    until("the beginning", &mut alice, &mut bob, |_, bob| {
+        bob.sees("─ new ─") && bob.sees("number 001") && !bob.sees("number 149")
+    })
+    .await?;
+    // Only what was on the screen is read.
+    until("some are read", &mut alice, &mut bob, |_, bob| {
+        !bob.sees("(150)") && bob.sees("(12")
+    })
+    .await?;
+    assert!(!alice.sees_as_read("number 149"));
+    // The list shows the newest line, so the one before it tells where the history stands. Down to the end page by page, and past what was loaded at first.
+    while !bob.sees("number 149") {
+        bob.press(KeyCode::PageDown);
+        turn(&mut alice, &mut bob).await?;
+    }
+    until("all are read", &mut alice, &mut bob, |alice, bob| {
+        alice.sees_as_read("number 149") && !bob.sees(" unread ")
+    })
+    .await?;
+    bob.press_with(KeyCode::Home, KeyModifiers::CONTROL);
+    until("the oldest", &mut alice, &mut bob, |_, bob| {
+        bob.sees("hello bob") && bob.sees("more below")
+    })
+    .await?;
+    bob.press_with(KeyCode::End, KeyModifiers::CONTROL);
+    until("the newest", &mut alice, &mut bob, |_, bob| {
+        bob.sees("number 149") && bob.sees("number 140") && !bob.sees("more below")
+    })
+    .await
 }

@@ -100,10 +100,7 @@ impl State {
                     self.write(Write::Open(account));
                 }
             }
-            Update::Registered(account) => {
-                self.me = Some(account);
-                self.info("registered");
-            }
+            Update::Registered(account) => self.me = Some(account),
             Update::NotRegistered { why, again } => {
                 self.warn(&format!("not registered: {why}"));
                 if again {

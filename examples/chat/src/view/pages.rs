@@ -110,24 +110,30 @@ pub(super) fn ask(frame: &mut Frame<'_>, area: Rect, text: &str) {
 }
 
 fn help(columns: usize) -> Vec<Line<'static>> {
-    let line = |left: &str, right: &str| {
+    let mut lines = Vec::new();
+    let mut explain = |left: &str, right: &str| {
         let left = cut(left, KEYS.saturating_sub(1));
-        let text = format!("{left:<KEYS$}{right}");
-        Line::raw(cut(&text, columns))
+        let rest = columns.saturating_sub(KEYS);
+        for (at, text) in wrap(right, rest).iter().enumerate() {
+            let left = if at == 0 { left.as_str() } else { "" };
+            lines.push(Line::raw(format!("{left:<KEYS$}{text}")));
+        }
     };
-    let mut lines: Vec<_> = HELP.iter().map(|(key, does)| line(key, does)).collect();
-    lines.push(Line::default());
-    lines.extend(COMMANDS.iter().map(|usage| {
+    for (key, does) in HELP {
+        explain(key, does);
+    }
+    explain("", "");
+    for usage in COMMANDS {
         let typed = format!("/{} {}", usage.name, usage.rest);
-        line(typed.trim_end(), usage.help)
-    }));
-    lines.push(Line::default());
-    lines.push(line("//text", "a text that begins with a slash"));
-    lines.push(line(
+        explain(typed.trim_end(), usage.help);
+    }
+    explain("", "");
+    explain("//text", "a text that begins with a slash");
+    explain(
         "… ✓ ✓✓",
         "waits here, at the relay, on their device (in colour: read)",
-    ));
-    lines.push(line("↑ ∅", "pinned, muted"));
+    );
+    explain("↑ ∅", "pinned, muted");
     lines
 }
 

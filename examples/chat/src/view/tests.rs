@@ -254,6 +254,15 @@ async fn the_screen_follows_the_end_and_stays_where_one_reads() {
         state.terminal(page_up());
     }
     assert!(here(&mut state, "line 00") && here(&mut state, "Today"));
+    // At the end of what is held the screen stays full, and does not jump when more comes.
+    state.open.as_mut().unwrap().history.more.after = true;
+    for _ in 0..20 {
+        state.terminal(key(crossterm::event::KeyCode::PageDown));
+        assert!(!lines(&mut state, 60, 14)[1].is_empty());
+    }
+    assert!(here(&mut state, "line 39"));
+    let open = state.open.as_ref().unwrap();
+    assert!(open.history.viewport != crate::state::history::Viewport::Bottom);
     // Smaller, larger, too small: nothing breaks.
     for (columns, rows) in [(200, 60), (30, 8), (1, 1), (72, 14)] {
         lines(&mut state, columns, rows);

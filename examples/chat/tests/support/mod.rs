@@ -111,14 +111,22 @@ pub async fn until(
             if so(alice, bob) {
                 return Ok(());
             }
-            tokio::select! {
-                () = alice.chat.changed() => {}
-                () = bob.chat.changed() => {}
-            }
+            turn(alice, bob).await?;
         }
     };
     match timeout(PATIENCE, watching).await {
         Ok(seen) => seen,
         Err(_) => Err(format!("never: {what}\n{}\n{}", alice.screen(), bob.screen()).into()),
     }
+}
+
+/// Lets both go on until something happens to one of them.
+pub async fn turn(alice: &mut Person, bob: &mut Person) -> Outcome {
+    alice.draw()?;
+    bob.draw()?;
+    tokio::select! {
+        () = alice.chat.changed() => {}
+        () = bob.chat.changed() => {}
+    }
+    Ok(())
 }
