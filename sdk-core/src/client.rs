@@ -31,6 +31,7 @@ use crate::content::ConversationId;
 use crate::conversation::rows as messages;
 use crate::conversation::{Conversation, ConversationList, SearchHit, search};
 use crate::event::{Events, MessageRef};
+use crate::group::{Group, InviteLink, NewGroup, invite};
 use crate::message::Message;
 use crate::{Error, Result};
 
@@ -138,6 +139,41 @@ impl Client {
             })
             .await?;
         Ok(self.conversation(id))
+    }
+
+    /// Makes a group. Its members are told as soon as they can be; until they accept, it is a request to those who do
+    /// not know this account.
+    ///
+    /// # Errors
+    /// [`Error::Content`] for a name that is empty or too long, or too many members, [`Error::NotRegistered`],
+    /// [`Error::Store`].
+    pub async fn create_group(&self, group: NewGroup) -> Result<Group> {
+        Group::create(&self.0, group).await
+    }
+
+    /// A group by its id. That there is one shows when it is used.
+    #[must_use]
+    pub fn group(&self, id: ConversationId) -> Group {
+        Group::new(Arc::clone(&self.0), id)
+    }
+
+    /// Asks to be let into a group. Works offline; the group shows up once an admin's device has answered.
+    ///
+    /// # Errors
+    /// [`Error::NotRegistered`], [`Error::Store`].
+    pub async fn join_group(&self, link: &InviteLink) -> Result<()> {
+        let (link, now_ms, rng) = (link.clone(), self.0.clock.now_ms(), self.0.rng.clone());
+        let told = Arc::clone(&self.0);
+        self.0
+            .store
+            .write_then(
+                move |tx| {
+                    let ours = LocalDevice::load(tx)?.account();
+                    invite::ask(tx, &link, ours, now_ms, &rng)
+                },
+                move |()| told.wake_outbox.notify_one(),
+            )
+            .await
     }
 
     /// A conversation by its id. That there is one shows when it is used.

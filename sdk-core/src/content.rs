@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Content ─in─▶ Post (place in a conversation) ─in─▶ Plaintext ─pad─▶ encrypted ─▶ envelope
-//!                 Receipt · Typing · ResendRequest · Gone ─┘
+//!   Receipt · Typing · ResendRequest · Gone · SenderKey · GroupLog … ─┘
 //! ```
 //!
 //! Whatever comes out of a decryption is outside input: authentic, and perhaps hostile. Everything is bounded
@@ -12,13 +12,14 @@
 //! Must never: print what a user wrote, or change the meaning of a field number.
 
 pub(crate) mod control;
+pub(crate) mod group;
 mod ids;
 mod message;
 mod padding;
 mod plaintext;
 mod post;
 
-mod generated {
+pub(crate) mod generated {
     #![allow(
         clippy::all,
         clippy::pedantic,
@@ -30,6 +31,7 @@ mod generated {
 
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
+pub(crate) use group::{GroupLog, GroupLogRequest, JoinRequest, SenderKey};
 pub use ids::ConversationId;
 pub(crate) use ids::{ChainId, Sequence};
 pub use message::{Content, MAX_EXCERPT_LEN, MAX_TEXT_LEN, Reply, Text};

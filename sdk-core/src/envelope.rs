@@ -8,7 +8,8 @@
 //! padded before. It is checked all the same, so that each message has exactly one form.
 
 use hushpost_protocol::{
-    CiphertextMessage, Error as ProtocolError, MessageType, PreKeySignalMessage, SignalMessage,
+    CiphertextMessage, Error as ProtocolError, MessageType, PreKeySignalMessage, SenderKeyMessage,
+    SignalMessage,
 };
 use hushpost_wire::limits::MAX_MESSAGE_LEN;
 use thiserror::Error;
@@ -24,6 +25,8 @@ pub(crate) enum Opened {
     Signal(SignalMessage),
     /// A message that starts one.
     PreKey(PreKeySignalMessage),
+    /// A message to a group.
+    SenderKey(SenderKeyMessage),
 }
 
 /// Why an envelope is not opened.
@@ -52,8 +55,16 @@ impl EnvelopeError {
 
 /// Puts a message into its envelope.
 pub(crate) fn seal(message: &CiphertextMessage) -> Result<Vec<u8>, ContentError> {
+    seal_bytes(message.message_type(), message.as_bytes())
+}
+
+/// Puts a message to a group into its envelope.
+pub(crate) fn seal_group(message: &SenderKeyMessage) -> Result<Vec<u8>, ContentError> {
+    seal_bytes(MessageType::SenderKey, message.as_bytes())
+}
+
+fn seal_bytes(message_type: MessageType, bytes: &[u8]) -> Result<Vec<u8>, ContentError> {
     let too_long = ContentError::TooLong("message");
-    let bytes = message.as_bytes();
     let len = u32::try_from(bytes.len()).map_err(|_| too_long)?;
     let [overflow, length @ ..] = len.to_be_bytes();
     let class = size_class(bytes.len().saturating_add(HEADER_LEN));
@@ -61,7 +72,7 @@ pub(crate) fn seal(message: &CiphertextMessage) -> Result<Vec<u8>, ContentError>
         return Err(too_long);
     }
     let mut envelope = Vec::with_capacity(class);
-    envelope.extend_from_slice(&[VERSION, message.message_type() as u8]);
+    envelope.extend_from_slice(&[VERSION, message_type as u8]);
     envelope.extend_from_slice(&length);
     envelope.extend_from_slice(bytes);
     envelope.resize(class, 0);
@@ -93,6 +104,7 @@ pub(crate) fn open(envelope: &[u8]) -> Result<Opened, EnvelopeError> {
     match MessageType::from_number(*message_type) {
         Ok(MessageType::Signal) => Ok(Opened::Signal(SignalMessage::from_bytes(message)?)),
         Ok(MessageType::PreKey) => Ok(Opened::PreKey(PreKeySignalMessage::from_bytes(message)?)),
+        Ok(MessageType::SenderKey) => Ok(Opened::SenderKey(SenderKeyMessage::from_bytes(message)?)),
         _ => Err(EnvelopeError::UpdateNeeded),
     }
 }
@@ -132,6 +144,7 @@ mod tests {
             };
             let read = match open(&sealed).unwrap() {
                 Opened::Signal(message) => to.session.decrypt(&message, &mut SysRng).unwrap(),
+                Opened::SenderKey(_) => panic!("a group's"),
                 Opened::PreKey(message) => {
                     let keys = keys.unwrap();
                     let secrets = PreKeySecrets {

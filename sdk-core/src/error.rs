@@ -46,6 +46,9 @@ pub enum Error {
     /// A verified contact's devices or account changed: compare safety numbers, then accept.
     #[error("the verified contact changed; nothing is sent until that is accepted")]
     VerificationNeeded,
+    /// The group does not allow it.
+    #[error("the group does not allow it: {0}")]
+    Group(GroupRefusal),
     /// A key or a session could not be used.
     #[error(transparent)]
     Protocol(#[from] hushpost_protocol::Error),
@@ -69,6 +72,7 @@ impl Error {
             Self::Blocked => "blocked",
             Self::NotAccepted => "not_accepted",
             Self::VerificationNeeded => "verification_needed",
+            Self::Group(refusal) => refusal.code(),
             Self::Protocol(error) => error.code(),
             Self::Untrusted(_) => "untrusted",
         }
@@ -82,6 +86,35 @@ impl Error {
             Self::Relay(error) => error.is_retryable(),
             Self::NotConnected => true,
             _ => false,
+        }
+    }
+}
+
+/// Why a group does not allow something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GroupRefusal {
+    /// This account is not in the group, or not any more.
+    #[error("this account is not a member")]
+    NotAMember,
+    /// Only admins may do that here.
+    #[error("only admins may do that")]
+    NotAnAdmin,
+    /// It is so already.
+    #[error("it would change nothing")]
+    Pointless,
+    /// A group has at most 1024 members.
+    #[error("the group is full")]
+    Full,
+}
+
+impl GroupRefusal {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::NotAMember => "not_a_member",
+            Self::NotAnAdmin => "not_an_admin",
+            Self::Pointless => "changes_nothing",
+            Self::Full => "group_full",
         }
     }
 }

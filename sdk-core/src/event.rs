@@ -139,6 +139,25 @@ pub enum Event {
         /// Whom it means now.
         to: AccountId,
     },
+    /// A group's members, roles, name or settings changed.
+    GroupChanged {
+        /// Which.
+        group: ConversationId,
+    },
+    /// Two changed a group side by side: both changes stand where they can, the same way on every device.
+    GroupForked {
+        /// Which.
+        group: ConversationId,
+        /// Whose change came second here.
+        author: AccountId,
+    },
+    /// Somebody with the invite link asks to be let in.
+    JoinRequested {
+        /// Where.
+        group: ConversationId,
+        /// Who.
+        account: AccountId,
+    },
     /// Everything that waited at the relay is here.
     CaughtUp,
     /// The relay lost its store: keys were published again, and what was not delivered is sent again.

@@ -62,6 +62,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub(crate) mod group;
 pub(crate) mod inbox;
 pub(crate) mod message;
 pub(crate) mod outbox;
@@ -81,8 +82,13 @@ pub use conversation::{
     Conversation, ConversationList, ConversationSummary, ListChange, MAX_PAGE, Page, SearchHit,
     Standing,
 };
-pub use error::{Error, Result};
+pub use error::{Error, GroupRefusal, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
+pub use group::{
+    Group, GroupChangeMessage, GroupInfo, GroupMember, GroupNotice, GroupSettings, InviteLink,
+    MAX_DESCRIPTION_LEN, MAX_GROUP_NAME_LEN, MAX_ICON_LEN, MAX_MEMBERS, MemberReceipt,
+    MessageReceipts, NewGroup,
+};
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
 pub use message::{Cursor, FailureReason, Message, MessageState};
 pub use random::{NoRandomness, Randomness};

@@ -4,12 +4,13 @@
 
 use std::collections::VecDeque;
 
-use hushpost::{AccountId, FailureReason, MessageRef, MessageState};
+use hushpost::{AccountId, FailureReason, GroupNotice, MessageRef, MessageState};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use crate::model::{Body, Item, Quote, UPDATE_NEEDED};
+use crate::model::{Body, Item, UPDATE_NEEDED};
 use crate::state::history::{History, Viewport};
+use crate::state::list::List;
 use crate::text::{cut, width, wrap};
 use crate::when::Now;
 
@@ -19,7 +20,11 @@ pub(crate) struct Look<'a> {
     pub(crate) now: &'a Now,
     pub(crate) columns: usize,
     pub(crate) me: Option<AccountId>,
-    pub(crate) peer_name: &'a str,
+    /// The other, if it is no group.
+    pub(crate) with: Option<AccountId>,
+    pub(crate) with_name: &'a str,
+    /// For what people are called.
+    pub(crate) list: &'a List,
 }
 
 /// The lines that are on the screen.
@@ -184,6 +189,13 @@ fn block(history: &History, at: usize, look: &Look<'_>) -> Vec<Line<'static>> {
     if history.first_unread == Some(item.id) {
         lines.push(rule("new", look.columns, LOUD));
     }
+    let another = before.is_none_or(|before| before.id.sender != item.id.sender);
+    if look.with.is_none() && !item.own && another && !matches!(item.body, Body::Group(_)) {
+        lines.push(Line::styled(
+            cut(&author(item.id, look), look.columns),
+            LOUD,
+        ));
+    }
     message(item, look, history.selected == Some(item.id), &mut lines);
     lines
 }
@@ -203,7 +215,7 @@ fn message(item: &Item, look: &Look<'_>, selected: bool, lines: &mut Vec<Line<'s
     let most = (look.columns.saturating_mul(3) / 4).max(look.columns.min(24));
     let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
     if let Some(quote) = &item.quote {
-        let quoted = format!("▎{}: {}", author(quote, look), quote.text);
+        let quoted = format!("▎{}: {}", author(quote.to, look), quote.text);
         rows.push(vec![Span::styled(cut(&quoted, most), FAINT)]);
     }
     match &item.body {
@@ -212,6 +224,11 @@ fn message(item: &Item, look: &Look<'_>, selected: bool, lines: &mut Vec<Line<'s
                 .into_iter()
                 .map(|line| vec![Span::raw(line)]),
         ),
+        Body::Group(notice) => {
+            let text = format!("{} {}", author(item.id, look), told(notice, look));
+            lines.push(rule(&text, look.columns, FAINT));
+            return;
+        }
         Body::Unknown => rows.push(vec![Span::styled(cut(UPDATE_NEEDED, most), FAINT)]),
     }
     let meta = meta(item, look.now);
@@ -249,16 +266,49 @@ fn message(item: &Item, look: &Look<'_>, selected: bool, lines: &mut Vec<Line<'s
     }
 }
 
-/// Who wrote what is quoted.
-pub(crate) fn author(quote: &Quote, look: &Look<'_>) -> String {
-    author_of(quote.to, look)
+/// Who wrote a message.
+pub(crate) fn author(message: MessageRef, look: &Look<'_>) -> String {
+    person(message.sender, look)
 }
 
-fn author_of(message: MessageRef, look: &Look<'_>) -> String {
-    if Some(message.sender) == look.me {
+fn person(account: AccountId, look: &Look<'_>) -> String {
+    if Some(account) == look.me {
         "you".to_owned()
+    } else if Some(account) == look.with {
+        look.with_name.to_owned()
     } else {
-        look.peer_name.to_owned()
+        let known = look.list.with(account).map(|entry| entry.name.as_str());
+        crate::model::name(known, account)
+    }
+}
+
+/// What somebody did to the group, after their name.
+fn told(notice: &GroupNotice, look: &Look<'_>) -> String {
+    let people = |accounts: &[AccountId]| {
+        let names = accounts
+            .iter()
+            .take(5)
+            .map(|account| person(*account, look));
+        let names = names.collect::<Vec<_>>().join(", ");
+        match accounts.len().saturating_sub(5) {
+            0 => names,
+            more => format!("{names} and {more} more"),
+        }
+    };
+    match notice {
+        GroupNotice::Created => "made the group".to_owned(),
+        GroupNotice::Added(accounts) => format!("added {}", people(accounts)),
+        GroupNotice::Removed(accounts) => format!("removed {}", people(accounts)),
+        GroupNotice::Promoted(account) => format!("made {} an admin", person(*account, look)),
+        GroupNotice::Demoted(account) => format!("took {} from the admins", person(*account, look)),
+        GroupNotice::Renamed(name) => {
+            format!("called the group {}", crate::text::clean_line(name))
+        }
+        GroupNotice::DetailsChanged => "changed what is said about the group".to_owned(),
+        GroupNotice::SettingsChanged => "changed the group's settings".to_owned(),
+        GroupNotice::Left => "left".to_owned(),
+        GroupNotice::InviteChanged => "changed the invite link".to_owned(),
+        _ => UPDATE_NEEDED.to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 //! A new kind of content needs a line in [`Body`] here and how it is drawn in `layout.rs`.
 
 use hushpost::{
-    AccountId, Contact, Content, ConversationId, ConversationSummary, Cursor, ListChange, Message,
-    MessageRef, MessageState, SearchHit, Standing, Trouble, TroubleKind,
+    AccountId, Contact, Content, ConversationId, ConversationSummary, Cursor, GroupNotice,
+    ListChange, Message, MessageRef, MessageState, SearchHit, Standing, Trouble, TroubleKind,
 };
 
 use crate::text::{clean, clean_line};
@@ -16,7 +16,8 @@ const QUOTE_CHARS: usize = 120;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: ConversationId,
-    pub(crate) peer: AccountId,
+    /// With whom; none: it is a group.
+    pub(crate) peer: Option<AccountId>,
     pub(crate) name: String,
     /// Waits to be accepted.
     pub(crate) requested: bool,
@@ -36,13 +37,14 @@ impl From<ConversationSummary> for Entry {
         let last = summary.last_message.as_ref();
         let preview = match last.map(|message| &message.content) {
             Some(Content::Text(_)) => clean_line(&summary.preview()),
+            Some(Content::GroupChange(_)) => "the group changed".to_owned(),
             Some(_) => UPDATE_NEEDED.to_owned(),
             None => String::new(),
         };
         Self {
             id: summary.id,
             peer: summary.peer,
-            name: name(summary.name.as_deref(), summary.peer),
+            name: conversation_name(&summary),
             requested: summary.standing == Standing::Requested,
             preview,
             own: last
@@ -77,6 +79,8 @@ pub(crate) struct Item {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Body {
     Text(String),
+    /// Something that its sender did to the group.
+    Group(GroupNotice),
     /// A kind that this program does not know.
     Unknown,
 }
@@ -105,7 +109,7 @@ impl Item {
     pub(crate) fn excerpt(&self) -> String {
         match &self.body {
             Body::Text(text) => clean_line(text).chars().take(QUOTE_CHARS).collect(),
-            Body::Unknown => String::new(),
+            Body::Group(_) | Body::Unknown => String::new(),
         }
     }
 }
@@ -120,6 +124,7 @@ impl From<&Message> for Item {
                     text: clean_line(&reply.excerpt),
                 }),
             ),
+            Content::GroupChange(change) => (Body::Group(change.notice()), None),
             _ => (Body::Unknown, None),
         };
         Self {
@@ -200,15 +205,16 @@ impl From<Contact> for Person {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hit {
     pub(crate) conversation: ConversationId,
-    pub(crate) peer: AccountId,
+    pub(crate) peer: Option<AccountId>,
+    /// What the conversation is called.
+    pub(crate) name: String,
     pub(crate) item: Item,
     /// The text in pieces; `true` is what was searched for.
     pub(crate) pieces: Vec<(String, bool)>,
 }
 
 impl Hit {
-    /// `peer` is with whom the conversation is.
-    pub(crate) fn new(hit: &SearchHit, peer: AccountId) -> Self {
+    pub(crate) fn new(hit: &SearchHit, found_in: &ConversationSummary) -> Self {
         let text = match &hit.message.content {
             Content::Text(text) => text.body(),
             _ => "",
@@ -230,7 +236,8 @@ impl Hit {
         add(at, text.len(), false);
         Self {
             conversation: hit.message.conversation,
-            peer,
+            peer: found_in.peer,
+            name: conversation_name(found_in),
             item: Item::from(&hit.message),
             pieces,
         }
@@ -258,6 +265,21 @@ impl ListUpdate {
             ListChange::Remove(at) => Self::Remove(at),
             _ => return None,
         })
+    }
+}
+
+/// What a conversation is called.
+fn conversation_name(summary: &ConversationSummary) -> String {
+    match summary.peer {
+        Some(peer) => name(summary.name.as_deref(), peer),
+        None => {
+            let name = clean_line(summary.name.as_deref().unwrap_or_default());
+            if name.is_empty() {
+                "group".to_owned()
+            } else {
+                name
+            }
+        }
     }
 }
 

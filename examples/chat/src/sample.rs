@@ -71,7 +71,7 @@ pub(crate) fn theirs(mut item: Item) -> Item {
 pub(crate) fn text(item: &Item) -> &str {
     match &item.body {
         Body::Text(text) => text,
-        Body::Unknown => "",
+        Body::Group(_) | Body::Unknown => "",
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn text(item: &Item) -> &str {
 pub(crate) fn entry(me: AccountId) -> Entry {
     Entry {
         id: ConversationId::between(me, bob()),
-        peer: bob(),
+        peer: Some(bob()),
         name: "bob".to_owned(),
         requested: false,
         preview: String::new(),

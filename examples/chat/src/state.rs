@@ -171,7 +171,9 @@ impl State {
             now: &self.now,
             columns: self.shown.columns,
             me: self.me,
-            peer_name: self.open.as_ref().map_or("", |open| &open.name),
+            with: self.open.as_ref().and_then(|open| open.peer),
+            with_name: self.open.as_ref().map_or("", |open| &open.name),
+            list: &self.list,
         }
     }
 

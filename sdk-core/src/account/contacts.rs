@@ -19,6 +19,7 @@ use thiserror::Error as ThisError;
 
 use crate::Error;
 use crate::event::Event;
+use crate::group;
 use crate::outbox;
 use crate::store::Transaction;
 
@@ -86,6 +87,10 @@ pub(crate) fn apply_list(
             .execute((account.as_bytes(), device.get()))?;
     }
     outbox::rows::devices_changed(tx, account, &change.removed, &change.renewed)?;
+    if change.is_some() {
+        let some_gone = !(change.removed.is_empty() && change.renewed.is_empty());
+        group::sender_keys::devices_changed(tx, account, some_gone)?;
+    }
     if contact.list_version > 0 && change.is_some() {
         rows::note_change(tx, account)?;
         events.push(Event::DevicesChanged {

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::clock::{HybridClock, Stamp};
 use crate::content::{Body, ChainId, ConversationId, ResendRequest, Sequence, SequenceRange};
+use crate::group::sender_keys;
 use crate::outbox::renumber;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
@@ -173,6 +174,7 @@ impl LocalDevice {
              UPDATE conversation SET next_sequence = 1;
              DELETE FROM outbox_device; UPDATE outbox SET state = 0, envelope_id = randomblob(16);",
         )?;
+        sender_keys::forget_all(tx)?;
         renumber::move_to(tx, keys.chain)?;
         self.ask_for_what_was_lost(tx, now_ms, rng)
     }
@@ -184,8 +186,10 @@ impl LocalDevice {
         now_ms: u64,
         rng: &Randomness,
     ) -> Result<(), Error> {
-        let mut query =
-            tx.prepare("SELECT sender, device, chain, shown_through FROM sender_chain")?;
+        let mut query = tx.prepare(
+            "SELECT s.sender, s.device, s.chain, s.shown_through, c.conversation_id
+                 FROM sender_chain s JOIN conversation c ON c.id = s.conversation",
+        )?;
         let chains = query.query_map([], |row| {
             let first = unsigned(row, 3)?.saturating_add(1);
             let last = first.saturating_add(MOST_LOST);
@@ -195,12 +199,17 @@ impl LocalDevice {
                 first: checked(3, || Sequence::new(first))?,
                 last: checked(3, || Sequence::new(last))?,
             };
-            Ok((account(row, 0)?, range))
+            let conversation: [u8; 16] = row.get(4)?;
+            let conversation = checked(4, || {
+                ConversationId::from_slice(&conversation)
+                    .ok_or(StoreError::Corrupted("a conversation id"))
+            })?;
+            Ok((account(row, 0)?, range, conversation))
         })?;
         for chain in chains {
-            let (sender, range) = chain?;
+            let (sender, range, conversation) = chain?;
             let body = Body::ResendRequest(ResendRequest {
-                conversation: ConversationId::between(self.account(), sender),
+                conversation,
                 ranges: vec![range],
                 envelopes: Vec::new(),
             });

@@ -7,6 +7,8 @@ use prost::Message as _;
 
 use crate::content::{ContentError, generated};
 use crate::event::MessageRef;
+use crate::group::GroupChangeMessage;
+use crate::group::change::SignedChange;
 
 /// Bytes of a text, UTF-8.
 pub const MAX_TEXT_LEN: usize = 32 * 1024;
@@ -21,6 +23,8 @@ const PREVIEW_CHARS: usize = 120;
 pub enum Content {
     /// Text.
     Text(Text),
+    /// A change of the group that the message is in.
+    GroupChange(GroupChangeMessage),
     /// A kind that this version does not know: show "update needed". It was kept as it came.
     Unknown,
 }
@@ -95,6 +99,7 @@ impl Content {
                     excerpt: reply.excerpt.clone(),
                 }),
             }),
+            Self::GroupChange(change) => generated::content::Kind::GroupChange(change.0.write()),
             Self::Unknown => return Vec::new(),
         };
         generated::Content { kind: Some(kind) }.encode_to_vec()
@@ -106,6 +111,9 @@ impl Content {
             generated::Content::decode(bytes).map_err(|_| ContentError::Malformed("content"))?;
         match content.kind {
             None => Ok(Self::Unknown),
+            Some(generated::content::Kind::GroupChange(change)) => Ok(Self::GroupChange(
+                GroupChangeMessage(SignedChange::read(change)),
+            )),
             Some(generated::content::Kind::Text(text)) => {
                 let reply = text.reply_to.map(Reply::read).transpose()?;
                 let text = Text::new(text.body)?;
@@ -121,7 +129,7 @@ impl Content {
     pub(crate) fn searchable_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(&text.body),
-            Self::Unknown => None,
+            Self::GroupChange(_) | Self::Unknown => None,
         }
     }
 
@@ -167,6 +175,7 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text(_) => "Content::Text(…)",
+            Self::GroupChange(_) => "Content::GroupChange(…)",
             Self::Unknown => "Content::Unknown",
         })
     }

@@ -6,7 +6,8 @@ use prost::Message as _;
 
 use crate::content::control::MAX_ENVELOPES;
 use crate::content::{
-    ContentError, Gone, MAX_PLAINTEXT_LEN, Post, Receipt, ResendRequest, Typing, generated,
+    ContentError, Gone, GroupLog, GroupLogRequest, JoinRequest, MAX_PLAINTEXT_LEN, Post, Receipt,
+    ResendRequest, SenderKey, Typing, generated,
 };
 
 /// What is said.
@@ -17,6 +18,10 @@ pub(crate) enum Body {
     Typing(Typing),
     ResendRequest(ResendRequest),
     Gone(Gone),
+    SenderKey(SenderKey),
+    GroupLog(GroupLog),
+    GroupLogRequest(GroupLogRequest),
+    JoinRequest(JoinRequest),
     /// A kind of a later version.
     Unknown,
 }
@@ -49,6 +54,10 @@ impl Body {
             Self::Typing(typing) => Wire::Typing(typing.write()),
             Self::ResendRequest(request) => Wire::ResendRequest(request.write()),
             Self::Gone(gone) => Wire::Gone(gone.write()),
+            Self::SenderKey(key) => Wire::SenderKey(key.write()),
+            Self::GroupLog(log) => Wire::GroupLog(log.write()),
+            Self::GroupLogRequest(request) => Wire::GroupLogRequest(request.write()),
+            Self::JoinRequest(request) => Wire::JoinRequest(request.write()),
             Self::Unknown => return Err(ContentError::Malformed("body")),
         };
         let bytes = generated::Plaintext {
@@ -103,6 +112,12 @@ impl Plaintext {
                 Body::ResendRequest(ResendRequest::read(&request)?)
             }
             Some(Wire::Gone(gone)) => Body::Gone(Gone::read(&gone)?),
+            Some(Wire::SenderKey(key)) => Body::SenderKey(SenderKey::read(key)?),
+            Some(Wire::GroupLog(log)) => Body::GroupLog(GroupLog::read(log)?),
+            Some(Wire::GroupLogRequest(request)) => {
+                Body::GroupLogRequest(GroupLogRequest::read(&request)?)
+            }
+            Some(Wire::JoinRequest(request)) => Body::JoinRequest(JoinRequest::read(request)?),
         };
         Ok(Self {
             device_list: plaintext.device_list.map(|list| SignedDeviceList {
@@ -123,6 +138,7 @@ mod tests {
     use crate::content::{
         Activity, ChainId, ConversationId, Head, ReceiptKind, Sequence, SequenceRange,
     };
+    use crate::group::change::{ChangeId, SignedChange};
     use hushpost_wire::{AccountId, DeviceId};
     use proptest::prelude::*;
 
@@ -153,6 +169,7 @@ mod tests {
                     sequence: Sequence::new(8).unwrap(),
                 }],
                 content: vec![1, 2, 3],
+                group_heads: vec![ChangeId([4; 32])],
             }),
             Body::Receipt(Receipt {
                 conversation,
@@ -174,6 +191,27 @@ mod tests {
                 conversation,
                 ranges: vec![range(2, 3)],
                 envelopes: vec![id],
+            }),
+            Body::SenderKey(SenderKey {
+                conversation,
+                distribution: vec![1; 100].into(),
+                chain: ChainId(9),
+                first: Sequence::new(4).unwrap(),
+            }),
+            Body::GroupLog(GroupLog {
+                conversation,
+                changes: vec![SignedChange {
+                    change: vec![1, 2],
+                    signature: vec![3],
+                }],
+            }),
+            Body::GroupLogRequest(GroupLogRequest {
+                conversation,
+                heads: vec![ChangeId([7; 32])],
+            }),
+            Body::JoinRequest(JoinRequest {
+                conversation,
+                secret: [8; 32].into(),
             }),
         ]
     }
@@ -211,7 +249,7 @@ mod tests {
     proptest! {
         #[test]
         fn changed_bytes_are_read_or_refused(
-            which in 0..5usize, position in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+            which in 0..9usize, position in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
         ) {
             let mut bytes = bodies().swap_remove(which).encode().unwrap();
             let position = position.index(bytes.len());

@@ -3,7 +3,9 @@
 use hushpost_wire::{AccountId, DeviceId, MessageId};
 
 use crate::clock::Stamp;
+use crate::content::group::{read_heads, write_heads};
 use crate::content::{ChainId, ContentError, ConversationId, Sequence, generated};
+use crate::group::change::ChangeId;
 
 /// Other devices' chains that one post may speak of.
 const MAX_HEADS: usize = 64;
@@ -20,6 +22,8 @@ pub(crate) struct Post {
     pub(crate) heads: Vec<Head>,
     /// An encoded [`Content`](crate::content::Content), byte for byte.
     pub(crate) content: Vec<u8>,
+    /// In a group: the newest changes that the sender had seen.
+    pub(crate) group_heads: Vec<ChangeId>,
 }
 
 /// The newest post seen of a chain.
@@ -50,6 +54,7 @@ impl Post {
                     sequence: head.sequence.get(),
                 })
                 .collect(),
+            group_heads: write_heads(&self.group_heads),
             content: self.content,
         }
     }
@@ -72,6 +77,7 @@ impl Post {
                 .iter()
                 .map(Head::read)
                 .collect::<Result<_, _>>()?,
+            group_heads: read_heads(&post.group_heads)?,
             content: post.content,
         })
     }

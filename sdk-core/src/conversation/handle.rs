@@ -3,36 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hushpost_wire::Send;
 use hushpost_wire::client_frame::Request;
-use hushpost_wire::{AccountId, DeviceAddress, Recipient, RecipientDevice, Send};
-use rusqlite::OptionalExtension as _;
 
-use crate::account::sessions::Sessions;
-use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
-use crate::content::{
-    Activity, Body, Content, ConversationId, Head, Introduction, Plaintext, Post, Sequence, Text,
-    Typing, pad,
-};
+use crate::content::{Activity, Content, ConversationId, Text};
 use crate::conversation::history::{self, MAX_PAGE, Page};
 use crate::conversation::list::{self, ConversationSummary};
-use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
+use crate::conversation::rows::{self as messages, ConversationRow};
 use crate::conversation::search::{self, SearchHit};
-use crate::envelope;
+use crate::conversation::{activity, send};
 use crate::event::{Event, MessageRef};
+use crate::group::{self, MessageReceipts};
 use crate::inbox::receipts;
 use crate::message::{Cursor, FailureReason};
-use crate::outbox::encrypt::encrypt;
-use crate::outbox::rows::{self as outbox, NewRow};
-use crate::random::Randomness;
 use crate::store::Transaction;
-use crate::store::columns::{account, bits, checked, device, signed, unsigned};
+use crate::store::columns::signed;
 use crate::{Error, Result};
 
 /// Longest draft, in bytes.
 const MAX_DRAFT_LEN: usize = 64 * 1024;
-/// Other devices' chains that a message speaks of.
-const MAX_HEADS: usize = 64;
 
 /// A conversation. Cheap to clone; made by [`Client::conversation_with`](crate::Client::conversation_with) and
 /// [`Client::conversation`](crate::Client::conversation).
@@ -89,7 +79,7 @@ impl Conversation {
             .write_then(
                 move |tx| {
                     let mut events = Vec::new();
-                    let message = send(tx, id, &content, now_ms, &rng, &mut events)?;
+                    let message = send::send(tx, id, &content, now_ms, &rng, &mut events)?;
                     Ok((message, events))
                 },
                 move |(message, events)| {
@@ -111,42 +101,7 @@ impl Conversation {
         self.change(
             |core| core.wake_outbox.notify_one(),
             move |tx, conversation| {
-                let row = failed_row(tx, conversation, message)?;
-                let local = LocalDevice::load(tx)?;
-                let found: Option<(i64, u64)> = tx
-                    .query_row(
-                        "SELECT chain, sequence FROM message WHERE id = ?1",
-                        [row],
-                        |row| Ok((row.get(0)?, unsigned(row, 1)?)),
-                    )
-                    .optional()?;
-                let (chain, sequence) = found.ok_or(Error::NotFound("message"))?;
-                let chain = crate::content::ChainId(chain.cast_unsigned());
-                tx.execute(
-                    "UPDATE message SET state = 10, failure = NULL WHERE id = ?1",
-                    [row],
-                )?;
-                let own = messages::own_in_range(
-                    tx,
-                    conversation.id,
-                    &local,
-                    chain,
-                    sequence,
-                    sequence,
-                    1,
-                )?;
-                for own in own {
-                    let post = Post {
-                        conversation: conversation.conversation_id,
-                        message_id: own.id,
-                        stamp: own.stamp,
-                        chain,
-                        sequence: own.sequence,
-                        heads: Vec::new(),
-                        content: own.content,
-                    };
-                    queue(tx, conversation.peer, own.row, post, now_ms, &rng)?;
-                }
+                send::again(tx, conversation, message, now_ms, &rng)?;
                 Ok(vec![Event::MessageChanged {
                     conversation: conversation.conversation_id,
                     message,
@@ -232,7 +187,7 @@ impl Conversation {
         let recipient = self
             .core
             .store
-            .write(move |tx| seal_activity(tx, id, activity, now_ms))
+            .write(move |tx| activity::seal(tx, id, activity, now_ms))
             .await?;
         if let Some(recipient) = recipient {
             // Whether it arrives is nobody's concern.
@@ -253,7 +208,7 @@ impl Conversation {
     pub async fn accept(&self) -> Result<()> {
         self.change(
             |core| core.wake_receipts.notify_one(),
-            |tx, conversation| accept(tx, conversation),
+            |tx, conversation| send::accept(tx, conversation),
         )
         .await
     }
@@ -358,6 +313,17 @@ impl Conversation {
             .await
     }
 
+    /// Who of a group has an own message, and who has read it; `None` for any other message.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn receipts(&self, message: MessageRef) -> Result<Option<MessageReceipts>> {
+        self.core
+            .store
+            .read(move |db| group::receipts::of(db, message))
+            .await
+    }
+
     /// Searches this conversation: see [`Client::search`](crate::Client::search).
     ///
     /// # Errors
@@ -409,208 +375,4 @@ impl Conversation {
             )
             .await
     }
-}
-
-fn accept(tx: &Transaction<'_>, conversation: &ConversationRow) -> Result<Vec<Event>> {
-    if conversation.accepted {
-        return Ok(Vec::new());
-    }
-    tx.execute(
-        "UPDATE conversation SET standing = 1 WHERE id = ?1",
-        [conversation.id],
-    )?;
-    receipts::owe_all_delivered(tx, conversation.id)?;
-    Ok(vec![Event::ConversationChanged {
-        conversation: conversation.conversation_id,
-    }])
-}
-
-/// History row, moved ratchets and ciphertexts, all in the caller's transaction.
-fn send(
-    tx: &mut Transaction<'_>,
-    id: ConversationId,
-    content: &[u8],
-    now_ms: u64,
-    rng: &Randomness,
-    events: &mut Vec<Event>,
-) -> Result<MessageRef> {
-    let local = LocalDevice::load(tx)?;
-    let conversation = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
-    check_contact(tx, conversation.peer)?;
-    events.extend(accept(tx, &conversation)?);
-    let mut clock = local.clock;
-    let stamp = clock.tick(now_ms);
-    LocalDevice::save_clock(tx, &clock)?;
-    let sequence: u64 = tx
-        .prepare_cached(
-            "UPDATE conversation SET next_sequence = next_sequence + 1 WHERE id = ?1
-             RETURNING next_sequence - 1",
-        )?
-        .query_row([conversation.id], |row| unsigned(row, 0))?;
-    let sequence = Sequence::new(sequence)?;
-    let message = MessageRef {
-        sender: local.account(),
-        id: rng.message_id()?,
-    };
-    let row = messages::insert(
-        tx,
-        &NewMessage {
-            conversation: conversation.id,
-            id: message,
-            device: local.device,
-            chain: local.chain,
-            sequence,
-            stamp,
-            content,
-            state: state::QUEUED,
-            created_ms: now_ms,
-            accepted_ms: None,
-        },
-    )?
-    .ok_or(crate::StoreError::Corrupted(
-        "a sequence number was used before",
-    ))?;
-    let post = Post {
-        conversation: id,
-        message_id: message.id,
-        stamp,
-        chain: local.chain,
-        sequence,
-        heads: heads(tx, conversation.id)?,
-        content: content.to_vec(),
-    };
-    let outbox_row = queue(tx, conversation.peer, row, post, now_ms, rng)?;
-    if let Some(outbox_row) = outbox::find(tx, outbox_row)? {
-        let mut sessions = Sessions::new(local.address());
-        // Without sessions the outbox fetches bundles and encrypts, once connected.
-        encrypt(tx, &local, &mut sessions, &outbox_row, now_ms)?;
-        sessions.save(tx)?;
-    }
-    messages::refresh(tx, conversation.id)?;
-    events.push(Event::MessageAdded {
-        conversation: id,
-        message,
-    });
-    events.push(Event::ConversationChanged { conversation: id });
-    Ok(message)
-}
-
-fn queue(
-    tx: &Transaction<'_>,
-    recipient: AccountId,
-    message: i64,
-    post: Post,
-    now_ms: u64,
-    rng: &Randomness,
-) -> Result<i64> {
-    let row = NewRow {
-        recipient,
-        message: Some(message),
-        only_device: None,
-        replaces: &[],
-        body: &Body::Post(post).encode()?,
-    };
-    outbox::insert(tx, &row, now_ms, rng)
-}
-
-fn check_contact(tx: &Transaction<'_>, peer: AccountId) -> Result<()> {
-    match contacts::find(tx, peer)? {
-        Some(contact) if contact.blocked => Err(Error::Blocked),
-        Some(contact) if contact.waits_for_verification() => Err(Error::VerificationNeeded),
-        _ => Ok(()),
-    }
-}
-
-/// The newest that was seen of every other device in a conversation.
-fn heads(tx: &Transaction<'_>, conversation: i64) -> Result<Vec<Head>> {
-    let mut query = tx.prepare_cached(
-        "SELECT sender, device, chain, shown_through FROM sender_chain
-         WHERE conversation = ?1 AND shown_through > 0 ORDER BY shown_through DESC LIMIT ?2",
-    )?;
-    let rows = query.query_map((conversation, MAX_HEADS), |row| {
-        let through = unsigned(row, 3)?;
-        Ok(Head {
-            account: account(row, 0)?,
-            device: device(row, 1)?,
-            chain: crate::content::ChainId(bits(row, 2)?),
-            sequence: checked(3, || Sequence::new(through))?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn failed_row(
-    tx: &Transaction<'_>,
-    conversation: &ConversationRow,
-    message: MessageRef,
-) -> Result<i64> {
-    let found: Option<i64> = tx
-        .query_row(
-            "SELECT id FROM message WHERE sender = ?1 AND message_id = ?2 AND conversation = ?3
-                 AND state = 14",
-            (
-                message.sender.as_bytes(),
-                message.id.as_bytes(),
-                conversation.id,
-            ),
-            |row| row.get(0),
-        )
-        .optional()?;
-    found.ok_or(Error::NotFound("failed message"))
-}
-
-/// Encrypts for the devices there is a session with; `None` if there is none.
-fn seal_activity(
-    tx: &mut Transaction<'_>,
-    id: ConversationId,
-    activity: Activity,
-    now_ms: u64,
-) -> Result<Option<Recipient>> {
-    let local = LocalDevice::load(tx)?;
-    let conversation = messages::find(tx, id)?.ok_or(Error::NotFound("conversation"))?;
-    check_contact(tx, conversation.peer)?;
-    if !conversation.accepted {
-        return Err(Error::NotAccepted);
-    }
-    let body = Body::Typing(Typing {
-        conversation: id,
-        activity,
-        at_ms: local.clock.corrected(now_ms),
-    });
-    let plaintext = pad(Plaintext::complete(
-        &body.encode()?,
-        Introduction::default(),
-    ));
-    let now = hushpost_protocol::Timestamp(now_ms);
-    let mut sessions = Sessions::new(local.address());
-    let mut devices = Vec::new();
-    for entry in contacts::devices(tx, conversation.peer)? {
-        let address = DeviceAddress {
-            account: conversation.peer,
-            device: entry.device,
-        };
-        let session = sessions.get(tx, address)?;
-        let established = session.can_send(now)
-            && !session.is_unacknowledged()
-            && session.remote_identity() == Some(&entry.identity_key);
-        if !established {
-            return Ok(None);
-        }
-        let message = session.encrypt(&plaintext, now)?;
-        sessions.moved(address);
-        devices.push(RecipientDevice {
-            device: entry.device.into(),
-            registration_id: entry.registration_id.0,
-            ciphertext: envelope::seal(&message)?.into(),
-        });
-    }
-    sessions.save(tx)?;
-    if devices.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Recipient {
-        account: conversation.peer.as_bytes().to_vec().into(),
-        delivery_token: Vec::new().into(),
-        devices,
-    }))
 }

@@ -39,9 +39,9 @@ type Order = (i64, i64, i64);
 pub struct ConversationSummary {
     /// Which.
     pub id: ConversationId,
-    /// With whom.
-    pub peer: AccountId,
-    /// The name the user gave them, or the user name they were found by.
+    /// With whom; none: it is a group.
+    pub peer: Option<AccountId>,
+    /// The name the user gave them, or the user name they were found by; a group's name.
     pub name: Option<String>,
     /// How it stands.
     pub standing: Standing,
@@ -224,10 +224,12 @@ impl Observer {
     }
 }
 
-const COLUMNS: &str = "c.conversation_id, c.peer, coalesce(p.name, p.user_name), c.standing,
+const COLUMNS: &str =
+    "c.conversation_id, c.peer, coalesce(p.name, p.user_name, g.name), c.standing,
      c.activity >> 16, c.unread, c.archived, c.muted_until_ms, c.pinned_ms, c.draft,
      -c.pinned_ms, -c.activity, c.id, c.last_message";
-const TABLES: &str = "conversation c JOIN contact p ON p.account = c.peer";
+const TABLES: &str = "conversation c LEFT JOIN contact p ON p.account = c.peer
+     LEFT JOIN group_info g ON g.conversation = c.id";
 
 fn page(
     db: &Connection,
@@ -236,7 +238,7 @@ fn page(
     limit: usize,
 ) -> Result<Vec<ConversationSummary>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND c.hidden = 0 AND p.blocked = 0
+        "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND c.hidden = 0 AND coalesce(p.blocked, 0) = 0
          ORDER BY c.pinned_ms DESC, c.activity DESC, c.id LIMIT ?2 OFFSET ?3"
     ))?;
     let skip = i64::try_from(skip).unwrap_or(i64::MAX);
@@ -283,7 +285,10 @@ fn read(row: &Row<'_>) -> Result<Entry, rusqlite::Error> {
         id: checked(0, || {
             ConversationId::from_slice(&id).ok_or(StoreError::Corrupted("a conversation id"))
         })?,
-        peer: account(row, 1)?,
+        peer: match row.get::<_, Option<[u8; 16]>>(1)? {
+            Some(_) => Some(account(row, 1)?),
+            None => None,
+        },
         name: row.get(2)?,
         standing: match row.get::<_, u8>(3)? {
             0 => Standing::Requested,

@@ -9,6 +9,7 @@ use crate::clock::Stamp;
 use crate::content::{ChainId, Content, ConversationId, Post, Sequence};
 use crate::conversation::search_text::index_text;
 use crate::event::{Event, MessageRef};
+use crate::group;
 use crate::message::{Cursor, FailureReason, Message, MessageState};
 use crate::store::columns::{account, checked, device, message_id, signed, unsigned};
 use crate::store::{StoreError, Transaction};
@@ -24,11 +25,20 @@ pub(crate) mod state {
     pub(crate) const FAILED: u8 = 14;
 }
 
+/// Who is in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// This account and another one.
+    Direct(AccountId),
+    /// The members that the group's log says.
+    Group,
+}
+
 /// A conversation, as stored.
 pub(crate) struct ConversationRow {
     pub(crate) id: i64,
     pub(crate) conversation_id: ConversationId,
-    pub(crate) peer: AccountId,
+    pub(crate) kind: Kind,
     pub(crate) accepted: bool,
 }
 
@@ -51,12 +61,37 @@ pub(crate) fn with_peer(db: &Connection, peer: AccountId) -> Result<Option<Conve
     find_by(db, "peer", peer.as_bytes())
 }
 
+/// A conversation that somebody may speak in, by its id: the 1:1 conversation with them, or a group they are in.
+pub(crate) fn of_speaker(
+    db: &Connection,
+    id: ConversationId,
+    speaker: AccountId,
+) -> Result<Option<ConversationRow>> {
+    let Some(found) = find(db, id)? else {
+        return Ok(None);
+    };
+    let may_speak = match found.kind {
+        Kind::Direct(peer) => peer == speaker,
+        Kind::Group => group::rows::is_member(db, found.id, speaker)?,
+    };
+    Ok(may_speak.then_some(found))
+}
+
 /// A conversation by its id.
 pub(crate) fn find(db: &Connection, id: ConversationId) -> Result<Option<ConversationRow>> {
     find_by(db, "conversation_id", id.as_bytes())
 }
 
-fn find_by(db: &Connection, column: &str, value: &[u8; 16]) -> Result<Option<ConversationRow>> {
+/// A conversation by its row.
+pub(crate) fn by_row(db: &Connection, row: i64) -> Result<Option<ConversationRow>> {
+    find_by(db, "id", row)
+}
+
+fn find_by(
+    db: &Connection,
+    column: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<Option<ConversationRow>> {
     let mut query = db.prepare_cached(&format!(
         "SELECT id, conversation_id, peer, standing FROM conversation WHERE {column} = ?1"
     ))?;
@@ -69,7 +104,10 @@ fn find_by(db: &Connection, column: &str, value: &[u8; 16]) -> Result<Option<Con
                     ConversationId::from_slice(&id)
                         .ok_or(StoreError::Corrupted("a conversation id"))
                 })?,
-                peer: account(row, 2)?,
+                kind: match row.get::<_, Option<[u8; 16]>>(2)? {
+                    Some(_) => Kind::Direct(account(row, 2)?),
+                    None => Kind::Group,
+                },
                 accepted: row.get::<_, u8>(3)? == 1,
             })
         })
@@ -281,7 +319,8 @@ fn place(tx: &Transaction<'_>, message: i64) -> Result<Option<(ConversationId, M
         .optional()?)
 }
 
-fn changed(tx: &Transaction<'_>, message: i64, events: &mut Vec<Event>) -> Result<()> {
+/// Says that a message changed.
+pub(crate) fn changed(tx: &Transaction<'_>, message: i64, events: &mut Vec<Event>) -> Result<()> {
     if let Some((conversation, message, _)) = place(tx, message)? {
         events.push(Event::MessageChanged {
             conversation,

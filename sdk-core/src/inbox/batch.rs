@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use hushpost_protocol::ReplayGuard;
-use hushpost_wire::{DeviceAddress, MessageId};
+use hushpost_wire::{AccountId, DeviceAddress, MessageId};
 
 use crate::Result;
 use crate::account::local_device::{replay_guard, save_replay_guard};
 use crate::account::sessions::Sessions;
 use crate::account::{LocalDevice, contacts};
 use crate::clock::HybridClock;
-use crate::content::{Body, ChainId, ConversationId};
+use crate::content::{Body, ChainId, ConversationId, Plaintext};
 use crate::conversation::rows as messages;
 use crate::event::Event;
+use crate::group;
 use crate::inbox::open::{Opening, open};
 use crate::inbox::{posts, receipts, resend};
 use crate::random::Randomness;
@@ -119,6 +120,9 @@ impl<'a, 't> Batch<'a, 't> {
         if contact.is_some_and(|contact| contact.blocked) {
             // Not shown, and not missed either: nobody is to ask for it once the block is lifted.
             return match opening {
+                Opening::Said(plaintext) if self.is_for_a_group(account, &plaintext.body) => {
+                    self.said(received, plaintext)
+                }
                 Opening::Said(plaintext) => posts::pass_over(self, received.from, &plaintext.body),
                 _ => Ok(()),
             };
@@ -127,21 +131,39 @@ impl<'a, 't> Batch<'a, 't> {
             Opening::Duplicate => Ok(()),
             Opening::Undecryptable(cause) => self.undecryptable(received, cause),
             Opening::Senseless { cause, plaintext } => self.quarantine(received, cause, &plaintext),
-            Opening::Said(plaintext) => {
-                self.healed(received, &plaintext.replaces)?;
-                if let Some(token) = &plaintext.delivery_token {
-                    contacts::save_token(self.tx, received.from.account, token)?;
-                }
-                match plaintext.body {
-                    Body::Post(post) => posts::receive(self, received, &post),
-                    Body::Receipt(receipt) => receipts::receive(self, received.from, &receipt),
-                    Body::ResendRequest(request) => resend::serve(self, received.from, &request),
-                    Body::Gone(gone) => resend::gone(self, received.from, &gone),
-                    // Typing is for those who are there: what was stored is too late.
-                    Body::Typing(_) => Ok(()),
-                    Body::Unknown => self.quarantine(received, "update_needed", &[]),
-                }
+            Opening::Said(plaintext) => self.said(received, plaintext),
+        }
+    }
+
+    /// Whether it concerns a group: what somebody who is blocked says there is not for this account alone.
+    fn is_for_a_group(&self, from: AccountId, body: &Body) -> bool {
+        match body {
+            Body::Post(post) => {
+                post.conversation != ConversationId::between(self.local.account(), from)
             }
+            Body::SenderKey(_) | Body::GroupLog(_) | Body::GroupLogRequest(_) => true,
+            _ => false,
+        }
+    }
+
+    fn said(&mut self, received: &Received, plaintext: Plaintext) -> Result<()> {
+        let from = received.from;
+        self.healed(received, &plaintext.replaces)?;
+        if let Some(token) = &plaintext.delivery_token {
+            contacts::save_token(self.tx, from.account, token)?;
+        }
+        match plaintext.body {
+            Body::Post(post) => posts::receive(self, received, &post),
+            Body::Receipt(receipt) => receipts::receive(self, from, &receipt),
+            Body::ResendRequest(request) => resend::serve(self, from, &request),
+            Body::Gone(gone) => resend::gone(self, from, &gone),
+            Body::SenderKey(key) => group::receive::key(self, from, &key),
+            Body::GroupLog(log) => group::receive::log(self, received, &log),
+            Body::GroupLogRequest(request) => group::receive::log_request(self, from, &request),
+            Body::JoinRequest(request) => group::receive::join_request(self, from, &request),
+            // Typing is for those who are there: what was stored is too late.
+            Body::Typing(_) => Ok(()),
+            Body::Unknown => self.quarantine(received, "update_needed", &[]),
         }
     }
 
@@ -179,7 +201,7 @@ impl<'a, 't> Batch<'a, 't> {
     }
 
     /// Remembers what did not decrypt, to ask for it again.
-    fn undecryptable(&mut self, received: &Received, cause: &'static str) -> Result<()> {
+    pub(crate) fn undecryptable(&mut self, received: &Received, cause: &'static str) -> Result<()> {
         let DeviceAddress { account, device } = received.from;
         let (known, all): (i64, i64) = self
             .tx

@@ -5,15 +5,16 @@
 //! the session's MAC.
 
 use hushpost_protocol::{
-    Error as ProtocolError, PreKeySecrets, PreKeySignalMessage, SignalMessage,
+    Error as ProtocolError, PreKeySecrets, PreKeySignalMessage, SenderKeyMessage, SignalMessage,
 };
 use hushpost_wire::{DeviceAddress, SignedDeviceList};
 
 use crate::Result;
 use crate::account::contacts::{self, apply_list};
 use crate::account::pre_keys;
-use crate::content::{Plaintext, unpad};
+use crate::content::{Body, Plaintext, unpad};
 use crate::envelope::{self, Opened};
+use crate::group::sender_keys;
 use crate::inbox::batch::Batch;
 
 /// What came of an envelope.
@@ -40,8 +41,53 @@ pub(crate) fn open(
     match envelope::open(bytes) {
         Ok(Opened::Signal(message)) => open_signal(batch, from, &message),
         Ok(Opened::PreKey(message)) => open_pre_key(batch, from, &message),
+        Ok(Opened::SenderKey(message)) => open_sender_key(batch, from, &message),
         Err(error) => Ok(Opening::Undecryptable(error.code())),
     }
+}
+
+/// A message to a group. Nothing but a post of just that group comes this way: keys, requests and receipts are
+/// between two.
+fn open_sender_key(
+    batch: &mut Batch<'_, '_>,
+    from: DeviceAddress,
+    message: &SenderKeyMessage,
+) -> Result<Opening> {
+    let Some(mut theirs) = sender_keys::theirs(batch.tx, from, message.distribution_id())? else {
+        return Ok(Opening::Undecryptable(ProtocolError::NoSenderKey.code()));
+    };
+    let padded = match theirs.key.decrypt(message) {
+        Ok(padded) => padded,
+        Err(error) => return refused(error),
+    };
+    let listed = contacts::devices(batch.tx, from.account)?;
+    if !listed.iter().any(|entry| entry.device == from.device) {
+        contacts::want_list(batch.tx, from.account)?;
+        return Ok(Opening::Undecryptable(
+            ProtocolError::UntrustedIdentity.code(),
+        ));
+    }
+    sender_keys::save_theirs(batch.tx, from, &theirs.key)?;
+    Ok(match read(&padded) {
+        Ok(said) => {
+            let bare = said.device_list.is_none()
+                && said.delivery_token.is_none()
+                && said.replaces.is_empty();
+            match &said.body {
+                Body::Post(post) if bare && post.conversation == theirs.group => {
+                    Opening::Said(said)
+                }
+                _ => Opening::Senseless {
+                    cause: "wrong_channel",
+                    plaintext: padded,
+                },
+            }
+        }
+        Err(cause) => Opening::Senseless {
+            cause,
+            plaintext: padded,
+        },
+    })
 }
 
 fn open_signal(

@@ -9,9 +9,12 @@ use hushpost_wire::DeviceAddress;
 use rusqlite::OptionalExtension as _;
 
 use crate::Result;
-use crate::content::{Body, Content, ConversationId, Post, Sequence};
+use crate::content::{Body, Content, ContentError, ConversationId, Post, Sequence};
 use crate::conversation::rows::{self as messages, ConversationRow, NewMessage, state};
 use crate::event::{Event, MessageRef};
+use crate::group::change::{Change, SignedChange};
+use crate::group::receive::Place;
+use crate::group::{self, GroupChangeMessage};
 use crate::inbox::batch::{Batch, ChainKey, Received};
 use crate::inbox::receipts;
 use crate::store::columns::{account, message_id, signed, unsigned};
@@ -20,11 +23,16 @@ use crate::store::columns::{account, message_id, signed, unsigned};
 pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Post) -> Result<()> {
     let from = received.from;
     let ours = batch.local.account();
-    if post.conversation != ConversationId::between(ours, from.account) {
-        return batch.quarantine(received, "wrong_conversation", &post.content);
-    }
-    let stamp = post.stamp.effective(received.accepted_ms);
-    let conversation = messages::open_with(batch.tx, ours, from.account, false, stamp)?;
+    let conversation = if post.conversation == ConversationId::between(ours, from.account) {
+        let stamp = post.stamp.effective(received.accepted_ms);
+        messages::open_with(batch.tx, ours, from.account, false, stamp)?
+    } else {
+        match group::receive::place(batch, received, post)? {
+            Place::Here(conversation) => conversation,
+            Place::NotYet(cause) => return batch.undecryptable(received, cause),
+            Place::Never(cause) => return batch.quarantine(received, cause, &post.content),
+        }
+    };
     let accepted_ms = received.accepted_ms;
     let stamp = messages::place_in_time(batch.tx, conversation.id, from, post, accepted_ms)?;
     let key = ChainKey {
@@ -49,13 +57,14 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         created_ms: batch.now_ms,
         accepted_ms: Some(received.accepted_ms),
     };
-    if Content::decode(&post.content).is_err() {
+    let change = read_change(post, from);
+    if Content::decode(&post.content).is_err() || change.is_err() {
         batch.quarantine(received, "malformed_content", &post.content)?;
         // Its place is taken all the same: nobody is to wait for it.
         fill(batch, &conversation, key, post.sequence, shown_through)?;
         return Ok(());
     }
-    if messages::insert(batch.tx, &message)?.is_none() {
+    let Some(row) = messages::insert(batch.tx, &message)? else {
         if messages::row_of(batch.tx, message.id)?.is_none() {
             return batch.quarantine(received, "sequence_taken", &post.content);
         }
@@ -63,6 +72,16 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         // another place.
         fill(batch, &conversation, key, post.sequence, shown_through)?;
         return receipts::owe_delivered(batch, &conversation, key, post.sequence);
+    };
+    let mut notice = Notice::Message;
+    if let Ok(Some((signed, change))) = &change {
+        let shown = group::receive::change(batch, from, &conversation, (signed, change), row)?;
+        notice = if shown {
+            Notice::Change
+        } else {
+            Notice::Nothing
+        };
+        set_notice(batch, row, notice, is_next)?;
     }
     batch.clock.observe(stamp);
     receipts::owe_delivered(batch, &conversation, key, post.sequence)?;
@@ -70,17 +89,55 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         batch.effects.held.insert(key);
         return Ok(());
     }
-    show(batch, &conversation, message.id);
+    if notice != Notice::Nothing {
+        show(batch, &conversation, message.id);
+    }
     fill(batch, &conversation, key, post.sequence, shown_through)
+}
+
+/// How a message is shown: a column of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notice {
+    Message = 0,
+    /// A change of the group: never unread.
+    Change = 1,
+    /// A change without effect: not shown at all.
+    Nothing = 2,
+}
+
+fn set_notice(batch: &Batch<'_, '_>, row: i64, notice: Notice, shown: bool) -> Result<()> {
+    batch
+        .tx
+        .prepare_cached(
+            "UPDATE message SET notice = ?2, state = CASE WHEN NOT ?3 THEN state WHEN ?2 = 2 THEN -2 ELSE 2 END
+             WHERE id = ?1",
+        )?
+        .execute((row, notice as u8, shown))?;
+    Ok(())
+}
+
+type CheckedChange = Option<(SignedChange, Change)>;
+
+/// The change of the group that a post brings, if it brings one: signed by who sends it, of this group.
+fn read_change(post: &Post, from: DeviceAddress) -> Result<CheckedChange, ContentError> {
+    let Content::GroupChange(GroupChangeMessage(signed)) = Content::decode(&post.content)? else {
+        return Ok(None);
+    };
+    let change = signed.verify()?;
+    if change.group != post.conversation || change.author != from.account {
+        return Err(ContentError::Malformed("group change"));
+    }
+    Ok(Some((signed, change)))
 }
 
 /// Takes the place of a message that is never to be shown here, and of all before it.
 pub(crate) fn pass_over(batch: &Batch<'_, '_>, from: DeviceAddress, body: &Body) -> Result<()> {
-    let Some(conversation) = messages::with_peer(batch.tx, from.account)? else {
-        return Ok(());
-    };
     match body {
-        Body::Post(post) if post.conversation == conversation.conversation_id => {
+        Body::Post(post) => {
+            let found = messages::of_speaker(batch.tx, post.conversation, from.account)?;
+            let Some(conversation) = found else {
+                return Ok(());
+            };
             let key = ChainKey {
                 conversation: conversation.id,
                 sender: from,
@@ -94,7 +151,7 @@ pub(crate) fn pass_over(batch: &Batch<'_, '_>, from: DeviceAddress, body: &Body)
 
 /// Shows everything that a chain holds back, and reports what is missing before it.
 pub(crate) fn release(batch: &mut Batch<'_, '_>, key: ChainKey) -> Result<()> {
-    let Some(conversation) = messages::with_peer(batch.tx, key.sender.account)? else {
+    let Some(conversation) = messages::by_row(batch.tx, key.conversation)? else {
         return Ok(());
     };
     let mut through = shown_through(batch, key)?;
@@ -217,11 +274,16 @@ fn read_held(row: &rusqlite::Row<'_>) -> Result<Held, rusqlite::Error> {
 }
 
 fn unhold(batch: &mut Batch<'_, '_>, conversation: &ConversationRow, held: &Held) -> Result<()> {
-    batch
+    let shown: bool = batch
         .tx
-        .prepare_cached("UPDATE message SET state = 1 WHERE id = ?1")?
-        .execute([held.row])?;
-    show(batch, conversation, held.id);
+        .prepare_cached(
+            "UPDATE message SET state = CASE notice WHEN 0 THEN 1 WHEN 1 THEN 2 ELSE -2 END
+             WHERE id = ?1 RETURNING state > 0",
+        )?
+        .query_row([held.row], |row| row.get(0))?;
+    if shown {
+        show(batch, conversation, held.id);
+    }
     Ok(())
 }
 

@@ -15,7 +15,8 @@ use crate::content::control::MAX_RANGES;
 use crate::content::{
     Body, ChainId, ConversationId, Receipt, ReceiptKind, Sequence, SequenceRange,
 };
-use crate::conversation::rows::{self as messages, ConversationRow};
+use crate::conversation::rows::{self as messages, ConversationRow, Kind};
+use crate::group;
 use crate::inbox::batch::{Batch, ChainKey};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
@@ -31,12 +32,10 @@ pub(crate) fn receive(
     from: DeviceAddress,
     receipt: &Receipt,
 ) -> Result<()> {
-    let Some(conversation) = messages::with_peer(batch.tx, from.account)? else {
+    let found = messages::of_speaker(batch.tx, receipt.conversation, from.account)?;
+    let Some(conversation) = found else {
         return Ok(());
     };
-    if conversation.conversation_id != receipt.conversation {
-        return Ok(());
-    }
     let read = receipt.kind == ReceiptKind::Read;
     for range in &receipt.ranges {
         if range.device != batch.local.device {
@@ -54,7 +53,15 @@ pub(crate) fn receive(
         for row in rows {
             outbox::delivered(batch.tx, row, from.account, from.device)?;
             let events = &mut batch.effects.events;
-            messages::mark_received(batch.tx, row, read, receipt.at_ms, events)?;
+            match conversation.kind {
+                Kind::Direct(_) => {
+                    messages::mark_received(batch.tx, row, read, receipt.at_ms, events)?;
+                }
+                Kind::Group => {
+                    let by = from.account;
+                    group::receipts::note(batch.tx, row, by, read, receipt.at_ms, events)?;
+                }
+            }
         }
     }
     Ok(())
@@ -73,12 +80,13 @@ pub(crate) fn owe_delivered(
     batch
         .tx
         .prepare_cached(
-            "INSERT OR IGNORE INTO receipt_due (conversation, kind, device, chain, sequence)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR IGNORE INTO receipt_due (conversation, kind, sender, device, chain, sequence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
             conversation.id,
             DELIVERED,
+            key.sender.account.as_bytes(),
             key.sender.device.get(),
             key.chain.0.cast_signed(),
             signed(sequence.get()),
@@ -90,8 +98,8 @@ pub(crate) fn owe_delivered(
 /// Messages of a conversation were read, up to a stamp: their senders are to know.
 pub(crate) fn owe_read(tx: &Transaction<'_>, conversation: i64, through: i64) -> Result<()> {
     tx.execute(
-        "INSERT OR IGNORE INTO receipt_due (conversation, kind, device, chain, sequence)
-         SELECT conversation, ?3, device, chain, sequence FROM message
+        "INSERT OR IGNORE INTO receipt_due (conversation, kind, sender, device, chain, sequence)
+         SELECT conversation, ?3, sender, device, chain, sequence FROM message
          WHERE conversation = ?1 AND state = 1 AND stamp <= ?2",
         (conversation, through, READ),
     )?;
@@ -101,8 +109,8 @@ pub(crate) fn owe_read(tx: &Transaction<'_>, conversation: i64, through: i64) ->
 /// A request was accepted: what came before is confirmed now.
 pub(crate) fn owe_all_delivered(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
     tx.execute(
-        "INSERT OR IGNORE INTO receipt_due (conversation, kind, device, chain, sequence)
-         SELECT conversation, ?2, device, chain, sequence FROM message
+        "INSERT OR IGNORE INTO receipt_due (conversation, kind, sender, device, chain, sequence)
+         SELECT conversation, ?2, sender, device, chain, sequence FROM message
          WHERE conversation = ?1 AND state IN (0, 1, 2)",
         (conversation, DELIVERED),
     )?;
@@ -146,11 +154,11 @@ type Due = Vec<((AccountId, ConversationId), ReceiptKind, Vec<SequenceRange>)>;
 /// What is owed, as ranges, by conversation and kind.
 fn due(db: &Connection) -> Result<Due> {
     let mut query = db.prepare_cached(
-        "SELECT c.peer, c.conversation_id, r.kind, r.device, r.chain, r.sequence
+        "SELECT r.sender, c.conversation_id, r.kind, r.device, r.chain, r.sequence
          FROM receipt_due r JOIN conversation c ON c.id = r.conversation
-         JOIN contact p ON p.account = c.peer
+         JOIN contact p ON p.account = r.sender
          WHERE c.standing = 1 AND p.blocked = 0
-         ORDER BY r.conversation, r.kind, r.device, r.chain, r.sequence",
+         ORDER BY r.conversation, r.sender, r.kind, r.device, r.chain, r.sequence",
     )?;
     let rows = query.query_map([], |row| {
         let conversation: [u8; 16] = row.get(1)?;

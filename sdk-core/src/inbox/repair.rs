@@ -22,15 +22,18 @@ use crate::event::Event;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::outbox::sessions_needed::{self, Start};
 use crate::random::Randomness;
-use crate::store::Transaction;
 use crate::store::columns::{account, bits, checked, device, message_id, signed, unsigned};
+use crate::store::{StoreError, Transaction};
 
 /// First and longest wait before the next request to one device.
 const WAIT: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(600));
 /// How often a fresh session may be made to heal one device's.
 const RESET_EVERY_MS: u64 = 3600 * 1000;
 
-/// What is wrong with one device's messages.
+/// Whose messages, and of which conversation: what did not decrypt counts to the 1:1 one.
+type Whom = (DeviceAddress, ConversationId);
+
+/// What is wrong with one device's messages in a conversation.
 #[derive(Default)]
 struct Wrong {
     ranges: Vec<SequenceRange>,
@@ -40,24 +43,24 @@ struct Wrong {
 
 /// Asks until the link is closed.
 pub(crate) async fn run(core: Arc<Core>, link: Link) {
-    let mut waits: BTreeMap<DeviceAddress, (Instant, u32)> = BTreeMap::new();
+    let mut waits: BTreeMap<Whom, (Instant, u32)> = BTreeMap::new();
     loop {
         match core.store.read(wrong).await {
             Ok(wrong) => {
-                waits.retain(|device, _| wrong.contains_key(device));
-                for (device, wrong) in wrong {
+                waits.retain(|whom, _| wrong.contains_key(whom));
+                for (whom, wrong) in wrong {
                     let due = waits
-                        .get(&device)
+                        .get(&whom)
                         .is_none_or(|(next, _)| *next <= Instant::now());
-                    if due && let Err(error) = ask(&core, &link, device, wrong).await {
+                    if due && let Err(error) = ask(&core, &link, whom, wrong).await {
                         tracing::debug!(code = error.code(), "a repair did not go out");
                     }
                     if due {
-                        let times = waits.get(&device).map_or(0, |(_, times)| *times);
+                        let times = waits.get(&whom).map_or(0, |(_, times)| *times);
                         let wait = WAIT.0.saturating_mul(1 << times.min(8)).min(WAIT.1);
                         let next = Instant::now().checked_add(wait);
                         let next = next.unwrap_or_else(Instant::now);
-                        waits.insert(device, (next, times.saturating_add(1)));
+                        waits.insert(whom, (next, times.saturating_add(1)));
                     }
                 }
             }
@@ -78,7 +81,8 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
     }
 }
 
-async fn ask(core: &Arc<Core>, link: &Link, to: DeviceAddress, wrong: Wrong) -> Result<()> {
+async fn ask(core: &Arc<Core>, link: &Link, whom: Whom, wrong: Wrong) -> Result<()> {
+    let (to, conversation) = whom;
     let now_ms = core.clock.now_ms();
     if wrong.asked > 0
         && !wrong.envelopes.is_empty()
@@ -92,13 +96,12 @@ async fn ask(core: &Arc<Core>, link: &Link, to: DeviceAddress, wrong: Wrong) -> 
     let rng = core.rng.clone();
     core.store
         .write(move |tx| {
-            let local = LocalDevice::load(tx)?;
             let body = Body::ResendRequest(ResendRequest {
-                conversation: ConversationId::between(local.account(), to.account),
+                conversation,
                 ranges: wrong.ranges,
                 envelopes: wrong.envelopes,
             });
-            request(tx, to, &body.encode()?, now_ms, &rng)
+            request(tx, whom, &body.encode()?, now_ms, &rng)
         })
         .await?;
     core.wake_outbox.notify_one();
@@ -108,19 +111,22 @@ async fn ask(core: &Arc<Core>, link: &Link, to: DeviceAddress, wrong: Wrong) -> 
 /// Puts a request into the outbox, unless the same one still waits there: for a contact on hold it may wait long.
 fn request(
     tx: &mut Transaction<'_>,
-    to: DeviceAddress,
+    (to, conversation): Whom,
     body: &[u8],
     now_ms: u64,
     rng: &Randomness,
 ) -> Result<()> {
-    let address = (to.account.as_bytes(), to.device.get());
-    for table in ["gap", "undecryptable"] {
-        let who = if table == "gap" { "sender" } else { "account" };
+    let (account, device) = (to.account.as_bytes(), to.device.get());
+    tx.execute(
+        "UPDATE gap SET asked = asked + 1 WHERE sender = ?1 AND device = ?2 AND gone = 0
+             AND conversation = (SELECT id FROM conversation WHERE conversation_id = ?3)",
+        (account, device, conversation.as_bytes()),
+    )?;
+    if conversation == ConversationId::between(LocalDevice::load(tx)?.account(), to.account) {
         tx.execute(
-            &format!(
-                "UPDATE {table} SET asked = asked + 1 WHERE {who} = ?1 AND device = ?2 AND gone = 0"
-            ),
-            address,
+            "UPDATE undecryptable SET asked = asked + 1
+             WHERE account = ?1 AND device = ?2 AND gone = 0",
+            (account, device),
         )?;
     }
     let row = NewRow {
@@ -183,14 +189,18 @@ fn may_reset(tx: &mut Transaction<'_>, device: DeviceAddress, now_ms: u64) -> Re
 }
 
 /// All that is wrong, by device.
-fn wrong(db: &Connection) -> Result<BTreeMap<DeviceAddress, Wrong>> {
-    let mut wrong: BTreeMap<DeviceAddress, Wrong> = BTreeMap::new();
+fn wrong(db: &Connection) -> Result<BTreeMap<Whom, Wrong>> {
+    let mut wrong: BTreeMap<Whom, Wrong> = BTreeMap::new();
+    let Some(local) = LocalDevice::find(db)? else {
+        return Ok(wrong);
+    };
     let address = |account: AccountId, device| DeviceAddress { account, device };
     let mut query = db.prepare_cached(
-        "SELECT sender, device, chain, first, last, asked FROM gap
-         WHERE gone = 0 AND NOT EXISTS
-             (SELECT 1 FROM contact WHERE account = sender AND blocked = 1)
-         ORDER BY id",
+        "SELECT g.sender, g.device, g.chain, g.first, g.last, g.asked, c.conversation_id
+         FROM gap g JOIN conversation c ON c.id = g.conversation
+         WHERE g.gone = 0 AND NOT EXISTS
+             (SELECT 1 FROM contact WHERE account = g.sender AND blocked = 1)
+         ORDER BY g.id",
     )?;
     let rows = query.query_map([], |row| {
         let (first, last) = (unsigned(row, 3)?, unsigned(row, 4)?);
@@ -200,15 +210,17 @@ fn wrong(db: &Connection) -> Result<BTreeMap<DeviceAddress, Wrong>> {
             first: checked(3, || Sequence::new(first))?,
             last: checked(4, || Sequence::new(last))?,
         };
-        Ok((
-            address(account(row, 0)?, range.device),
-            range,
-            row.get::<_, u32>(5)?,
-        ))
+        let conversation: [u8; 16] = row.get(6)?;
+        let conversation = checked(6, || {
+            ConversationId::from_slice(&conversation)
+                .ok_or(StoreError::Corrupted("a conversation id"))
+        })?;
+        let whom = (address(account(row, 0)?, range.device), conversation);
+        Ok((whom, range, row.get::<_, u32>(5)?))
     })?;
     for row in rows {
-        let (device, range, asked) = row?;
-        let wrong = wrong.entry(device).or_default();
+        let (whom, range, asked) = row?;
+        let wrong = wrong.entry(whom).or_default();
         wrong.asked = wrong.asked.max(asked);
         if wrong.ranges.len() < MAX_RANGES {
             wrong.ranges.push(range);
@@ -226,7 +238,8 @@ fn wrong(db: &Connection) -> Result<BTreeMap<DeviceAddress, Wrong>> {
     })?;
     for row in rows {
         let (device, envelope, asked) = row?;
-        let wrong = wrong.entry(device).or_default();
+        let direct = ConversationId::between(local.account(), device.account);
+        let wrong = wrong.entry((device, direct)).or_default();
         wrong.asked = wrong.asked.max(asked);
         if wrong.envelopes.len() < MAX_ENVELOPES {
             wrong.envelopes.push(envelope);

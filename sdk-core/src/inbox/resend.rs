@@ -10,8 +10,9 @@ use hushpost_wire::DeviceAddress;
 use crate::Result;
 use crate::content::control::{MAX_ENVELOPES, MAX_RANGES};
 use crate::content::{Body, Gone, Post, ResendRequest, Sequence, SequenceRange};
-use crate::conversation::rows::{self as messages, ConversationRow, OwnMessage};
+use crate::conversation::rows::{self as messages, ConversationRow, Kind, OwnMessage};
 use crate::event::Event;
+use crate::group;
 use crate::inbox::batch::Batch;
 use crate::outbox::rows::{self as outbox, NewRow, OutboxRow};
 use crate::store::columns::signed;
@@ -27,12 +28,10 @@ pub(crate) fn serve(
     from: DeviceAddress,
     request: &ResendRequest,
 ) -> Result<()> {
-    let Some(conversation) = messages::with_peer(batch.tx, from.account)? else {
-        return Ok(());
-    };
-    if conversation.conversation_id != request.conversation || waiting(batch, from)? > MAX_WAITING {
+    if waiting(batch, from)? > MAX_WAITING {
         return Ok(());
     }
+    let conversation = messages::of_speaker(batch.tx, request.conversation, from.account)?;
     let mut gone = Gone {
         conversation: request.conversation,
         ranges: Vec::new(),
@@ -45,7 +44,7 @@ pub(crate) fn serve(
         } else if let Some(row) = outbox::replacing(batch.tx, from.account, *envelope)? {
             // It was sent again before. What is still to go out answers this too.
             rows.extend((!row.on_its_way).then_some(row.id));
-        } else {
+        } else if !group::resend::envelope(batch, from, *envelope)? {
             gone.envelopes.push(*envelope);
         }
     }
@@ -53,18 +52,24 @@ pub(crate) fn serve(
         again(batch, from, row)?;
     }
     let mut left = MAX_RESENT;
-    for range in request.ranges.iter().take(MAX_RANGES) {
-        serve_range(
-            batch,
-            from,
-            &conversation,
-            *range,
-            &mut left,
-            &mut gone.ranges,
-        )?;
+    if let Some(conversation) = &conversation {
+        for range in request.ranges.iter().take(MAX_RANGES) {
+            serve_range(
+                batch,
+                from,
+                conversation,
+                *range,
+                &mut left,
+                &mut gone.ranges,
+            )?;
+        }
     }
     // A stranger learns nothing, not even that this device is on.
-    if conversation.accepted && !(gone.ranges.is_empty() && gone.envelopes.is_empty()) {
+    let known = match &conversation {
+        Some(conversation) => conversation.accepted,
+        None => group::rows::shares_one(batch.tx, from.account)?,
+    };
+    if known && !(gone.ranges.is_empty() && gone.envelopes.is_empty()) {
         gone.ranges.truncate(MAX_RANGES);
         insert(batch, from, None, &[], Body::Gone(gone))?;
     }
@@ -74,19 +79,18 @@ pub(crate) fn serve(
 
 /// What we asked for does not exist any more.
 pub(crate) fn gone(batch: &mut Batch<'_, '_>, from: DeviceAddress, gone: &Gone) -> Result<()> {
-    let Some(conversation) = messages::with_peer(batch.tx, from.account)? else {
-        return Ok(());
-    };
-    if conversation.conversation_id != gone.conversation {
-        return Ok(());
-    }
+    let conversation = messages::of_speaker(batch.tx, gone.conversation, from.account)?;
     let mut given_up = 0usize;
-    for range in &gone.ranges {
+    let ranges = conversation.map(|conversation| (conversation.id, &gone.ranges));
+    for (conversation, range) in ranges
+        .into_iter()
+        .flat_map(|(id, ranges)| ranges.iter().map(move |range| (id, range)))
+    {
         let marked = batch.tx.execute(
             "UPDATE gap SET gone = 1 WHERE gone = 0 AND conversation = ?1 AND sender = ?2
                  AND device = ?3 AND chain = ?4 AND first >= ?5 AND last <= ?6 AND ?7 = device",
             (
-                conversation.id,
+                conversation,
                 from.account.as_bytes(),
                 range.device.get(),
                 range.chain.0.cast_signed(),
@@ -111,7 +115,7 @@ pub(crate) fn gone(batch: &mut Batch<'_, '_>, from: DeviceAddress, gone: &Gone) 
     }
     if given_up > 0 {
         batch.effects.events.push(Event::GapGone {
-            conversation: conversation.conversation_id,
+            conversation: gone.conversation,
             sender: from.account,
         });
     }
@@ -195,6 +199,12 @@ fn serve_range(
         let sequence = message.sequence.get();
         note_gone(gone, range, expected, sequence.saturating_sub(1));
         expected = sequence.saturating_add(1);
+        if conversation.kind == Kind::Group
+            && !group::resend::is_entitled(batch, conversation.id, from, message.stamp.ms())?
+        {
+            note_gone(gone, range, sequence, sequence);
+            continue;
+        }
         send_again(batch, from, conversation, range, message)?;
     }
     if *left > 0 {
@@ -239,6 +249,7 @@ fn send_again(
         chain: range.chain,
         sequence: message.sequence,
         heads: Vec::new(),
+        group_heads: Vec::new(),
         content: message.content,
     };
     insert(batch, from, Some(message.row), &[], Body::Post(post))

@@ -16,7 +16,7 @@ use crate::account::{LocalDevice, contacts};
 use crate::client::Core;
 use crate::connection::{Link, Push, Pushes, RequestError};
 use crate::content::{self, Plaintext};
-use crate::conversation::rows as messages;
+use crate::conversation::rows::{self as messages, Kind};
 use crate::event::Event;
 use crate::inbox::batch::{BATCH, Batch, ChainKey, Effects, Received};
 use crate::inbox::open::{Opening, open};
@@ -209,7 +209,7 @@ async fn take_ephemeral(core: &Arc<Core>, ephemeral: Ephemeral) -> Result<()> {
             return Err(Error::Untrusted("a push of what is to be stored"));
         };
         if messages::find(batch.tx, typing.conversation)?
-            .is_some_and(|found| found.accepted && found.peer == from.account)
+            .is_some_and(|found| found.accepted && found.kind == Kind::Direct(from.account))
         {
             batch.effects.events.push(Event::Typing {
                 conversation: typing.conversation,

@@ -21,6 +21,7 @@ use crate::account::contacts::{self, take_wanted_lists};
 use crate::account::sessions::Sessions;
 use crate::client::Core;
 use crate::connection::{Link, RequestError};
+use crate::group;
 use crate::outbox::answer::{self, Next};
 use crate::outbox::encrypt::{Encryption, encrypt};
 use crate::outbox::rows::{self, DeviceCiphertext, OutboxRow};
@@ -94,8 +95,9 @@ impl Waits {
 /// Delivers until the link is closed.
 pub(crate) async fn run(core: Arc<Core>, link: Link) {
     let mut waits = Waits::default();
+    let mut group_waits = group::delivery::Waits::default();
     loop {
-        let went_on = match pass(&core, &link, &mut waits).await {
+        let went_on = match look(&core, &link, &mut waits, &mut group_waits).await {
             Ok(went_on) => went_on,
             Err(error) => {
                 tracing::warn!(code = error.code(), "the outbox could not go on");
@@ -109,7 +111,8 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
         if went_on {
             continue;
         }
-        let next = waits.next(Instant::now());
+        let next = [waits.next(Instant::now()), group_waits.next()];
+        let next = next.into_iter().flatten().min();
         tokio::select! {
             biased;
             () = core.wake_outbox.notified() => waits.unpark(),
@@ -124,6 +127,17 @@ async fn sleep_until(instant: Option<Instant>) {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => core::future::pending().await,
     }
+}
+
+/// One look at everything. Says whether anything went on.
+async fn look(
+    core: &Arc<Core>,
+    link: &Link,
+    waits: &mut Waits,
+    group_waits: &mut group::delivery::Waits,
+) -> Result<bool> {
+    // A group's message is sent once, when all the keys that can go have gone.
+    Ok(pass(core, link, waits).await? || group::delivery::pass(core, link, group_waits).await?)
 }
 
 /// One look at the outbox. Says whether anything went on.

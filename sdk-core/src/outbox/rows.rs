@@ -244,6 +244,7 @@ pub(crate) fn devices_changed(
 /// The relay lost its store: everything it had is sent once more, the same bytes under the same id.
 pub(crate) fn send_again(tx: &Transaction<'_>) -> Result<(), Error> {
     tx.execute("UPDATE outbox SET state = 1 WHERE state = 2", [])?;
+    tx.execute("UPDATE group_outbox_recipient SET stored = 0", [])?;
     tx.execute(
         "UPDATE outbox SET state = 0 WHERE state = 1 AND NOT EXISTS
          (SELECT 1 FROM outbox_device WHERE outbox = outbox.id)",
@@ -283,6 +284,11 @@ pub(crate) fn forget_old(tx: &Transaction<'_>, now_ms: u64) -> Result<(), Error>
     )?;
     tx.execute(
         "DELETE FROM outbox WHERE state = 2 AND created_ms < ?1",
+        [signed(now_ms.saturating_sub(MESSAGE_KEPT_MS))],
+    )?;
+    tx.execute(
+        "DELETE FROM group_outbox WHERE created_ms < ?1 AND NOT EXISTS
+             (SELECT 1 FROM group_outbox_recipient WHERE outbox = id AND stored = 0)",
         [signed(now_ms.saturating_sub(MESSAGE_KEPT_MS))],
     )?;
     Ok(())

@@ -195,7 +195,7 @@ async fn search(
         let conversation = client.conversation(hit.message.conversation);
         // Deleted meanwhile, perhaps.
         if let Ok(summary) = conversation.summary().await {
-            hits.push(Hit::new(&hit, summary.peer));
+            hits.push(Hit::new(&hit, &summary));
         }
     }
     Ok(Update::Hits { words, hits })

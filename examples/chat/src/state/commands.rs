@@ -41,10 +41,11 @@ impl State {
                     let (id, peer, name) = (open.id, open.peer, open.name.clone());
                     let message =
                         |write: fn(_, _) -> Write| selected.map(|message| write(id, message));
+                    let person = |write: &dyn Fn(AccountId) -> Write| peer.map(write);
                     let write = match about {
                         Command::Accept => Some(Write::Accept(id)),
-                        Command::Block => Some(Write::Block(peer, true)),
-                        Command::Unblock => Some(Write::Block(peer, false)),
+                        Command::Block => person(&|peer| Write::Block(peer, true)),
+                        Command::Unblock => person(&|peer| Write::Block(peer, false)),
                         Command::Archive => {
                             let archived = entry.is_some_and(|entry| entry.archived);
                             Some(Write::Archive(id, !archived))
@@ -58,10 +59,10 @@ impl State {
                             let otherwise = if muted { 0 } else { 8 };
                             Some(Write::Mute(id, hours.unwrap_or(otherwise)))
                         }
-                        Command::MarkVerified => Some(Write::Verified(peer, true)),
-                        Command::Unverify => Some(Write::Verified(peer, false)),
-                        Command::AcceptChange => Some(Write::AcceptChange(peer)),
-                        Command::Rename(name) => Some(Write::Rename(peer, name)),
+                        Command::MarkVerified => person(&|peer| Write::Verified(peer, true)),
+                        Command::Unverify => person(&|peer| Write::Verified(peer, false)),
+                        Command::AcceptChange => person(&|peer| Write::AcceptChange(peer)),
+                        Command::Rename(name) => person(&|peer| Write::Rename(peer, name.clone())),
                         Command::Retry => message(Write::Retry),
                         Command::Cancel => message(Write::Cancel),
                         Command::Delete => {
@@ -72,7 +73,10 @@ impl State {
                             return;
                         }
                         Command::Verify => {
-                            self.read(Read::SafetyNumber(peer));
+                            match peer {
+                                Some(peer) => self.read(Read::SafetyNumber(peer)),
+                                None => self.warn("a group has no safety number"),
+                            }
                             return;
                         }
                         Command::Find(words) => {
@@ -86,6 +90,7 @@ impl State {
                     };
                     match write {
                         Some(write) => self.write(write),
+                        None if peer.is_none() => self.warn("not for a group"),
                         None => self.warn("select a message first: Up from an empty line"),
                     }
                 }

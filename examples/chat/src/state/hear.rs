@@ -51,7 +51,7 @@ impl State {
                 self.warn(&why);
             }
             Update::Peer(account, known) => {
-                if let Some(open) = self.open.as_mut().filter(|open| open.peer == account) {
+                if let Some(open) = self.open.as_mut().filter(|open| open.peer == Some(account)) {
                     open.known = known;
                 }
             }
@@ -88,7 +88,7 @@ impl State {
     /// What the relay, or a look at contacts, answered.
     fn take_answer(&mut self, update: Update) {
         match update {
-            Update::Opened(id, account, name) => self.open(id, account, name),
+            Update::Opened(id, account, name) => self.open(id, Some(account), name),
             Update::Found {
                 name,
                 account,
@@ -257,6 +257,11 @@ impl State {
             Event::SetUpAnew => self.warn(
                 "the database is an older copy: this device was set up anew, and asks for what is missing",
             ),
+            Event::JoinRequested { account, .. } => self.told_of(
+                account,
+                Weight::Info,
+                "asks to be let into a group, by its invite link",
+            ),
             Event::Missed { .. } => self.read_all_again(),
             // The list is observed by itself, and what a later version says is not known here.
             _ => {}
@@ -276,8 +281,9 @@ impl State {
     fn read_all_again(&mut self) {
         if let Some(open) = &mut self.open {
             open.history.touch_all();
-            let peer = open.peer;
-            self.read(Read::Look(peer));
+            if let Some(peer) = open.peer {
+                self.read(Read::Look(peer));
+            }
         }
     }
 
@@ -286,7 +292,11 @@ impl State {
         let name = self.name_of(account);
         self.notices
             .add(self.now.ms, weight, &format!("{name}: {what}"));
-        if self.open.as_ref().is_some_and(|open| open.peer == account) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.peer == Some(account))
+        {
             self.read(Read::Look(account));
         }
     }

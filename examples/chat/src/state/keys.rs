@@ -120,12 +120,8 @@ impl State {
             }
             Some(Page::Hits { hits, selected, .. }) => {
                 if let Some(hit) = hits.get(selected) {
-                    let name = self.list.with(hit.peer).map_or_else(
-                        || crate::model::name(None, hit.peer),
-                        |entry| entry.name.clone(),
-                    );
                     let at = (hit.item.cursor, hit.item.id);
-                    self.open_at(hit.conversation, hit.peer, name, at);
+                    self.open_at(hit.conversation, hit.peer, hit.name.clone(), at);
                 }
             }
             _ => {}
@@ -270,7 +266,9 @@ impl State {
                     now: &self.now,
                     columns: self.shown.columns,
                     me: self.me,
-                    peer_name: &open.name,
+                    with: open.peer,
+                    with_name: &open.name,
+                    list: &self.list,
                 };
                 if at <= first || at > last {
                     open.history.viewport = layout::to_show(&open.history, &look, rows, at);

@@ -35,7 +35,7 @@ impl List {
 
     /// The conversation with somebody.
     pub(crate) fn with(&self, peer: AccountId) -> Option<&Entry> {
-        self.both().find(|entry| entry.peer == peer)
+        self.both().find(|entry| entry.peer == Some(peer))
     }
 
     /// Not read, in the conversations that make a sound.

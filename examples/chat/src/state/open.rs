@@ -11,7 +11,8 @@ use crate::state::{Focus, State};
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) id: ConversationId,
-    pub(crate) peer: AccountId,
+    /// With whom; none: it is a group.
+    pub(crate) peer: Option<AccountId>,
     pub(crate) name: String,
     pub(crate) history: History,
     pub(crate) known: Peer,
@@ -44,7 +45,7 @@ impl Open {
 
 impl State {
     /// Shows a conversation: where reading was left, or its end.
-    pub(super) fn open(&mut self, id: ConversationId, peer: AccountId, name: String) {
+    pub(super) fn open(&mut self, id: ConversationId, peer: Option<AccountId>, name: String) {
         let unread = self.list.find(id).map_or(0, |entry| entry.unread);
         let place = if unread > 0 {
             Place::Unread(unread)
@@ -58,7 +59,7 @@ impl State {
     pub(super) fn open_at(
         &mut self,
         id: ConversationId,
-        peer: AccountId,
+        peer: Option<AccountId>,
         name: String,
         (cursor, message): (Cursor, MessageRef),
     ) {
@@ -68,7 +69,7 @@ impl State {
         }
     }
 
-    fn enter(&mut self, id: ConversationId, peer: AccountId, name: String, place: Place) {
+    fn enter(&mut self, id: ConversationId, peer: Option<AccountId>, name: String, place: Place) {
         self.page = None;
         self.focus = Focus::Input;
         self.list.selected = Some(id);
@@ -98,7 +99,9 @@ impl State {
             conversation: id,
             place,
         });
-        self.read(Read::Look(peer));
+        if let Some(peer) = peer {
+            self.read(Read::Look(peer));
+        }
     }
 
     /// Goes to another part of the open history.

@@ -75,7 +75,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
     frame.render_widget(block, line);
     if let Some(quote) = answering {
         let look = state.look();
-        let text = format!("answer to {}: {}", layout::author(quote, &look), quote.text);
+        let text = format!(
+            "answer to {}: {}",
+            layout::author(quote.to, &look),
+            quote.text
+        );
         frame.render_widget(Line::styled(cut(&text, columns), FAINT), answer);
     }
     draw_input(frame, input, &laid, state);

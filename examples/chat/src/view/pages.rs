@@ -174,10 +174,7 @@ fn contact(person: &Person, columns: usize) -> Line<'static> {
 }
 
 fn found(hit: &Hit, state: &State, columns: usize) -> Line<'static> {
-    let name = state.list.with(hit.peer).map_or_else(
-        || crate::model::name(None, hit.peer),
-        |entry| entry.name.clone(),
-    );
+    let name = &hit.name;
     let writer = if hit.item.own { "you to " } else { "" };
     let head = format!("{:>6} {writer}{name}: ", state.now.short(hit.item.sent_ms));
     let mut spans = vec![Span::styled(cut(&head, columns), FAINT)];

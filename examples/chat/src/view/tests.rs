@@ -108,8 +108,9 @@ async fn the_list_says_how_things_stand() {
     let (me, _) = items(&[]).await;
     let other = |seed: u8, change: fn(&mut Entry)| {
         let mut other = entry(me);
-        other.peer = hushpost::AccountId::of_key(&[seed; 32]);
-        other.id = ConversationId::between(me, other.peer);
+        let peer = hushpost::AccountId::of_key(&[seed; 32]);
+        other.peer = Some(peer);
+        other.id = ConversationId::between(me, peer);
         change(&mut other);
         other
     };
@@ -280,7 +281,8 @@ async fn pages_lie_over_it() {
         words: "words".to_owned(),
         hits: vec![Hit {
             conversation: ConversationId::between(me, bob()),
-            peer: bob(),
+            peer: Some(bob()),
+            name: "bob".to_owned(),
             item: items[0].clone(),
             pieces: vec![("the ".to_owned(), false), ("words".to_owned(), true)],
         }],

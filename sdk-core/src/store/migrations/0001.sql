@@ -76,7 +76,7 @@ CREATE TABLE session (
 CREATE TABLE conversation (
     id INTEGER PRIMARY KEY,
     conversation_id BLOB NOT NULL UNIQUE,
-    peer BLOB NOT NULL REFERENCES contact,
+    peer BLOB REFERENCES contact,           -- NULL: a group
     standing INTEGER NOT NULL,              -- 0 requested by a stranger, 1 accepted
     activity INTEGER NOT NULL DEFAULT 0,    -- stamp of the last message, or when it was opened
     last_message INTEGER,                   -- message.id
@@ -90,7 +90,7 @@ CREATE TABLE conversation (
 ) STRICT;
 
 CREATE INDEX conversation_order ON conversation (archived, pinned_ms DESC, activity DESC, id) WHERE hidden = 0;
-CREATE UNIQUE INDEX conversation_peer ON conversation (peer);
+CREATE UNIQUE INDEX conversation_peer ON conversation (peer) WHERE peer IS NOT NULL;
 
 CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of arrival on this device
@@ -109,6 +109,8 @@ CREATE TABLE message (
     accepted_ms INTEGER,                    -- by the relay's clock
     delivered_ms INTEGER,
     read_ms INTEGER,
+    recipients INTEGER,                     -- own, in a group: how many it went to
+    notice INTEGER NOT NULL DEFAULT 0,      -- 1: a change of the group, never unread; 2: not shown at all
     UNIQUE (sender, message_id),
     UNIQUE (conversation, sender, device, chain, sequence)
 ) STRICT;
@@ -182,10 +184,11 @@ CREATE TABLE outbox_device (
 CREATE TABLE receipt_due (
     conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
     kind INTEGER NOT NULL,                  -- 1 delivered, 2 read
+    sender BLOB NOT NULL,                   -- of the message, who is told
     device INTEGER NOT NULL,
     chain INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
-    PRIMARY KEY (conversation, kind, device, chain, sequence)
+    PRIMARY KEY (conversation, sender, kind, device, chain, sequence)
 ) STRICT, WITHOUT ROWID;
 
 -- Envelopes that did not decrypt, until the sender sent them again.
@@ -219,5 +222,133 @@ CREATE TABLE quarantine (
     envelope_id BLOB NOT NULL,
     cause TEXT NOT NULL,
     plaintext BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Groups: the signed log, and what it says. Members exchange it end to end; the relay knows nothing of it.
+
+CREATE TABLE group_info (
+    conversation INTEGER PRIMARY KEY REFERENCES conversation ON DELETE CASCADE,
+    name TEXT NOT NULL,                     -- from here to timer_s: what the log amounts to
+    description TEXT NOT NULL,
+    icon BLOB NOT NULL,                     -- empty: none
+    admins_send_ms INTEGER,                 -- since when only admins may send; NULL: all may
+    admins_edit INTEGER NOT NULL,
+    timer_s INTEGER NOT NULL,
+    heads BLOB NOT NULL,                    -- ids of the changes that no other names, 32 bytes each
+    forks INTEGER NOT NULL DEFAULT 0,       -- how often changes were made side by side
+    asked_ms INTEGER NOT NULL DEFAULT 0,    -- when changes were last asked for
+    invite_secret BLOB                      -- 32 bytes, of the link that this device made
+) STRICT;
+
+CREATE TABLE group_member (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    account BLOB NOT NULL,
+    admin INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,              -- stamp of the change that brought them in
+    left_ms INTEGER,                        -- stamp of the change that took them out; NULL: a member
+    PRIMARY KEY (conversation, account)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_of_member ON group_member (account) WHERE left_ms IS NULL;
+
+CREATE TABLE group_change (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    id BLOB NOT NULL,                       -- SHA-256 of change, 32 bytes
+    change BLOB NOT NULL,                   -- as signed
+    signature BLOB NOT NULL,
+    place INTEGER NOT NULL,                 -- of the order in which they came here: after all they build on
+    message INTEGER,                        -- message.id that brought it
+    PRIMARY KEY (conversation, id)
+) STRICT, WITHOUT ROWID;
+
+-- Changes whose predecessors have not come yet.
+CREATE TABLE group_change_early (
+    conversation_id BLOB NOT NULL,
+    id BLOB NOT NULL,
+    change BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    sender BLOB NOT NULL,                   -- who may be asked for the others
+    device INTEGER NOT NULL,
+    message INTEGER,
+    PRIMARY KEY (conversation_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- What this device encrypts with in a group.
+CREATE TABLE own_sender_key (
+    conversation INTEGER PRIMARY KEY REFERENCES conversation ON DELETE CASCADE,
+    state BLOB NOT NULL,                    -- an encoded OutboundSenderKey
+    generation INTEGER NOT NULL,            -- rises when it is replaced
+    messages INTEGER NOT NULL,              -- encrypted with it
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+-- Who was given the own sender key of the present generation.
+CREATE TABLE sender_key_given (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    account BLOB NOT NULL,
+    iteration INTEGER NOT NULL,             -- they can read from here on
+    outbox INTEGER NOT NULL,                -- the row that takes it there
+    PRIMARY KEY (conversation, account)
+) STRICT, WITHOUT ROWID;
+
+-- What others encrypt with.
+CREATE TABLE sender_key (
+    account BLOB NOT NULL,
+    device INTEGER NOT NULL,
+    distribution BLOB NOT NULL,             -- 16 bytes
+    conversation_id BLOB NOT NULL,
+    chain INTEGER NOT NULL,                 -- of the posts that come with it
+    first INTEGER NOT NULL,                 -- the first of them meant for us
+    state BLOB NOT NULL,                    -- an encoded InboundSenderKey
+    changed_ms INTEGER NOT NULL,
+    changes INTEGER NOT NULL,               -- in the hour that began then
+    PRIMARY KEY (account, device, distribution)
+) STRICT, WITHOUT ROWID;
+
+-- Group messages on their way: one ciphertext for all.
+CREATE TABLE group_outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+    body BLOB NOT NULL,                     -- an encoded Plaintext, to be encrypted (again)
+    envelope_id BLOB NOT NULL UNIQUE,
+    ciphertext BLOB,                        -- NULL: to be encrypted
+    generation INTEGER NOT NULL DEFAULT 0,  -- of the sender key that made it
+    iteration INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX group_outbox_message ON group_outbox (message);
+
+CREATE TABLE group_outbox_recipient (
+    outbox INTEGER NOT NULL REFERENCES group_outbox ON DELETE CASCADE,
+    account BLOB NOT NULL,
+    stored INTEGER NOT NULL DEFAULT 0,      -- the relay has it for them
+    PRIMARY KEY (outbox, account)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_outbox_waiting ON group_outbox_recipient (outbox) WHERE stored = 0;
+
+-- Who has an own group message.
+CREATE TABLE group_receipt (
+    message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+    account BLOB NOT NULL,
+    delivered_ms INTEGER,
+    read_ms INTEGER,
+    PRIMARY KEY (message, account)
+) STRICT, WITHOUT ROWID;
+
+-- People who ask to be let in by an invite link, until an admin decides.
+CREATE TABLE join_request (
+    conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    account BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, account)
+) STRICT, WITHOUT ROWID;
+
+-- Groups that this device asked to be let into.
+CREATE TABLE join_wish (
+    conversation_id BLOB PRIMARY KEY,
     at_ms INTEGER NOT NULL
 ) STRICT;

@@ -1,0 +1,351 @@
+//! Making a change and taking one.
+//!
+//! A change travels as a post of the group, so it has the delivery, the gaps and the re-sends that messages have;
+//! newcomers are given the whole log. Whoever meets a change that builds on unknown ones keeps it aside and asks
+//! the sender for the rest.
+
+use hushpost_wire::{AccountId, DeviceAddress};
+use rusqlite::OptionalExtension as _;
+
+use crate::account::LocalDevice;
+use crate::content::{Body, Content, ConversationId, GroupLog};
+use crate::event::{Event, MessageRef};
+use crate::group::change::{Action, Change, ChangeId, SignedChange};
+use crate::group::outbox::{self as group_outbox};
+use crate::group::{GroupChangeMessage, invite, rows};
+use crate::outbox::rows::{self as outbox, NewRow};
+use crate::random::Randomness;
+use crate::store::Transaction;
+use crate::store::columns::device;
+use crate::{Error, Result};
+
+/// Changes of one group. Far more than people make; a bound for those who do it on purpose.
+const MAX_CHANGES: usize = 4096;
+/// Changes by one author who is no admin.
+const MAX_CHANGES_OF_A_MEMBER: usize = 100;
+/// Changes kept aside for one group.
+const MAX_EARLY: i64 = 4096;
+/// Bytes kept aside for all groups.
+const MAX_EARLY_LEN: i64 = 16 << 20;
+/// Bytes of changes in one message.
+const LOG_PAGE: usize = 45_000;
+
+/// What became of a change that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It stands in the log now.
+    New,
+    /// It stood there before.
+    Known,
+    /// What it builds on is not here yet.
+    Early,
+    /// Its author may not.
+    Refused,
+}
+
+/// Creates a group: the log begins, and everybody in it is given it.
+pub(crate) fn create(
+    tx: &mut Transaction<'_>,
+    action: &Action,
+    now_ms: u64,
+    rng: &Randomness,
+) -> Result<(ConversationId, Vec<Event>)> {
+    let local = LocalDevice::load(tx)?;
+    let mut clock = local.clock;
+    let stamp = clock.tick(now_ms);
+    LocalDevice::save_clock(tx, &clock)?;
+    let key = local.account_key.signing_key();
+    let (signed, change) = SignedChange::sign(None, &[], stamp, action, &key)?;
+    let group = change.group;
+    let conversation = rows::open(tx, group, true, stamp)?;
+    rows::insert(tx, conversation, &signed, change.id, 0, None)?;
+    settle(tx, conversation, false)?;
+    for member in rows::members(tx, conversation)? {
+        if member.account != local.account() {
+            give_log(tx, conversation, member.account, &[], now_ms, rng)?;
+        }
+    }
+    let events = vec![Event::ConversationChanged {
+        conversation: group,
+    }];
+    Ok((group, events))
+}
+
+/// Changes a group: signs, applies, and tells everybody.
+pub(crate) fn make(
+    tx: &mut Transaction<'_>,
+    group: ConversationId,
+    action: &Action,
+    now_ms: u64,
+    rng: &Randomness,
+    events: &mut Vec<Event>,
+) -> Result<MessageRef> {
+    let local = LocalDevice::load(tx)?;
+    let conversation = conversation_of(tx, group)?;
+    let mut log = rows::log(tx, conversation)?;
+    let mut clock = local.clock;
+    let stamp = clock.tick(now_ms);
+    LocalDevice::save_clock(tx, &clock)?;
+    let mut parents = log.heads();
+    parents.truncate(super::change::MAX_PARENTS);
+    let key = local.account_key.signing_key();
+    let (signed, change) = SignedChange::sign(Some(group), &parents, stamp, action, &key)?;
+    match log.allows(&change) {
+        Some(Ok(())) => {}
+        Some(Err(refused)) => return Err(Error::Group(refused)),
+        None => return Err(Error::NotFound("group")),
+    }
+    if log.len() >= MAX_CHANGES {
+        return Err(Error::InvalidInput("the group was changed too often"));
+    }
+    // Whoever goes is told too: the message is for those who are in before the change.
+    let before = rows::members(tx, conversation)?;
+    let content = Content::GroupChange(GroupChangeMessage(signed.clone())).encode();
+    let message = group_outbox::send(tx, &local, conversation, &content, now_ms, rng, events)?;
+    let row = crate::conversation::rows::row_of(tx, message)?;
+    rows::insert(tx, conversation, &signed, change.id, log.len(), row)?;
+    log.add(change);
+    settle(tx, conversation, false)?;
+    for member in rows::members(tx, conversation)? {
+        if !before.iter().any(|known| known.account == member.account) {
+            give_log(tx, conversation, member.account, &[], now_ms, rng)?;
+        }
+    }
+    invite::forget_answered(tx, conversation)?;
+    events.push(Event::GroupChanged { group });
+    events.push(Event::ConversationChanged {
+        conversation: group,
+    });
+    Ok(message)
+}
+
+/// Takes a change that somebody gave us.
+pub(crate) fn take(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    signed: &SignedChange,
+    change: &Change,
+    from: DeviceAddress,
+    message: Option<i64>,
+    events: &mut Vec<Event>,
+) -> Result<Taken> {
+    if rows::has_change(tx, conversation, change.id)? {
+        return Ok(Taken::Known);
+    }
+    let mut log = rows::log(tx, conversation)?;
+    match log.allows(change) {
+        None => {
+            keep_aside(tx, change, signed, from, message)?;
+            return Ok(Taken::Early);
+        }
+        Some(Err(refused)) => {
+            tracing::debug!(%refused, "a group change was refused");
+            return Ok(Taken::Refused);
+        }
+        Some(Ok(())) => {}
+    }
+    let admin = rows::member(tx, conversation, change.author)?.is_some_and(|member| member.admin);
+    if log.len() >= MAX_CHANGES
+        || (!admin && changes_by(tx, conversation, change.author)? >= MAX_CHANGES_OF_A_MEMBER)
+    {
+        return Ok(Taken::Refused);
+    }
+    rows::insert(tx, conversation, signed, change.id, log.len(), message)?;
+    let forked = log.add(change.clone()).unwrap_or(false);
+    settle(tx, conversation, forked)?;
+    let group = change.group;
+    if forked {
+        events.push(Event::GroupForked {
+            group,
+            author: change.author,
+        });
+    }
+    events.push(Event::GroupChanged { group });
+    events.push(Event::ConversationChanged {
+        conversation: group,
+    });
+    Ok(Taken::New)
+}
+
+/// Takes what was kept aside for a group, as long as something fits.
+pub(crate) fn take_early(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    group: ConversationId,
+    events: &mut Vec<Event>,
+) -> Result<()> {
+    loop {
+        let mut any = false;
+        for (signed, from, message) in early(tx, group)? {
+            let Ok(change) = signed.verify() else {
+                continue;
+            };
+            match take(tx, conversation, &signed, &change, from, message, events)? {
+                Taken::Early => {}
+                Taken::New | Taken::Known | Taken::Refused => {
+                    tx.execute(
+                        "DELETE FROM group_change_early WHERE conversation_id = ?1 AND id = ?2",
+                        (group.as_bytes(), change.id.0),
+                    )?;
+                    any = true;
+                }
+            }
+        }
+        if !any {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes down what the log amounts to.
+fn settle(tx: &Transaction<'_>, conversation: i64, forked: bool) -> Result<()> {
+    let log = rows::log(tx, conversation)?;
+    let outcome = log.outcome();
+    rows::save(tx, conversation, &outcome.state, &log.heads(), forked)?;
+    // A change without effect is not told as one.
+    let mut query = tx.prepare_cached(
+        "SELECT id, message FROM group_change WHERE conversation = ?1 AND message IS NOT NULL",
+    )?;
+    let told = query.query_map([conversation], |row| {
+        Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let told: Vec<([u8; 32], i64)> = told.collect::<Result<_, _>>()?;
+    if !outcome.void.is_empty() {
+        for (id, message) in told {
+            if outcome.void.contains(&ChangeId(id)) {
+                tx.execute(
+                    "UPDATE message SET notice = 2,
+                         state = CASE WHEN state IN (1, 2) THEN -2 ELSE state END
+                     WHERE id = ?1",
+                    [message],
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts the changes that somebody lacks into the outbox for them.
+pub(crate) fn give_log(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    to: AccountId,
+    known: &[ChangeId],
+    now_ms: u64,
+    rng: &Randomness,
+) -> Result<()> {
+    let group = rows::group_id(tx, conversation)?;
+    let lacking = rows::log(tx, conversation)?.unseen_by(known);
+    let mut page = Vec::new();
+    let mut len = 0usize;
+    let all = rows::changes(tx, conversation)?;
+    let mut lacking = all
+        .into_iter()
+        .filter(|(_, change)| lacking.contains(&change.id))
+        .peekable();
+    while let Some((signed, _)) = lacking.next() {
+        len = len.saturating_add(signed.change.len()).saturating_add(80);
+        page.push(signed);
+        let next = lacking
+            .peek()
+            .map_or(LOG_PAGE, |(signed, _)| signed.change.len());
+        let full = len.saturating_add(next) > LOG_PAGE
+            || page.len() >= crate::content::group::MAX_LOG_CHANGES;
+        if full || lacking.peek().is_none() {
+            len = 0;
+            let body = Body::GroupLog(GroupLog {
+                conversation: group,
+                changes: core::mem::take(&mut page),
+            });
+            outbox::insert(
+                tx,
+                &NewRow {
+                    recipient: to,
+                    message: None,
+                    only_device: None,
+                    replaces: &[],
+                    body: &body.encode()?,
+                },
+                now_ms,
+                rng,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The row of a group's conversation.
+pub(crate) fn conversation_of(tx: &Transaction<'_>, group: ConversationId) -> Result<i64> {
+    let found: Option<i64> = tx
+        .query_row(
+            "SELECT id FROM conversation WHERE conversation_id = ?1 AND peer IS NULL",
+            [group.as_bytes()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    found.ok_or(Error::NotFound("group"))
+}
+
+fn changes_by(tx: &Transaction<'_>, conversation: i64, author: AccountId) -> Result<usize> {
+    let changes = rows::changes(tx, conversation)?;
+    Ok(changes
+        .iter()
+        .filter(|(_, change)| change.author == author)
+        .count())
+}
+
+/// Keeps a change whose predecessors are missing.
+pub(crate) fn keep_aside(
+    tx: &Transaction<'_>,
+    change: &Change,
+    signed: &SignedChange,
+    from: DeviceAddress,
+    message: Option<i64>,
+) -> Result<()> {
+    let (kept, len): (i64, i64) = tx.query_row(
+        "SELECT (SELECT count(*) FROM group_change_early WHERE conversation_id = ?1),
+             (SELECT coalesce(sum(length(change)), 0) FROM group_change_early)",
+        [change.group.as_bytes()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if kept >= MAX_EARLY || len >= MAX_EARLY_LEN {
+        return Ok(());
+    }
+    tx.execute(
+        "INSERT OR IGNORE INTO group_change_early
+             (conversation_id, id, change, signature, sender, device, message)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (
+            change.group.as_bytes(),
+            change.id.0,
+            &signed.change,
+            &signed.signature,
+            from.account.as_bytes(),
+            from.device.get(),
+            message,
+        ),
+    )?;
+    Ok(())
+}
+
+/// A change, who gave it to us, and the message that brought it.
+pub(crate) type Early = (SignedChange, DeviceAddress, Option<i64>);
+
+pub(crate) fn early(tx: &Transaction<'_>, group: ConversationId) -> Result<Vec<Early>> {
+    let mut query = tx.prepare_cached(
+        "SELECT change, signature, sender, device, message FROM group_change_early
+         WHERE conversation_id = ?1",
+    )?;
+    let rows = query.query_map([group.as_bytes()], |row| {
+        let signed = SignedChange {
+            change: row.get(0)?,
+            signature: row.get(1)?,
+        };
+        let from = DeviceAddress {
+            account: crate::store::columns::account(row, 2)?,
+            device: device(row, 3)?,
+        };
+        Ok((signed, from, row.get(4)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

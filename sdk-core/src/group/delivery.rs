@@ -1,0 +1,273 @@
+//! Delivers group messages: one upload for all who can read the one ciphertext, 1:1 for who cannot.
+//!
+//! Comes after the 1:1 rows in every look at the outbox, so that keys go first. A row that cannot go on is tried
+//! again after a wait that doubles; what the relay has for some is not sent to them again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use core::time::Duration;
+
+use hushpost_wire::client_frame::Request;
+use hushpost_wire::server_frame::Body;
+use hushpost_wire::{AccountId, Recipient, RecipientDevice, Send, Sent};
+use tokio::time::Instant;
+
+use crate::Result;
+use crate::account::{LocalDevice, contacts};
+use crate::client::Core;
+use crate::connection::{Link, RequestError};
+use crate::conversation::rows as messages;
+use crate::event::Event;
+use crate::group::outbox::{self, GroupRow, Reach};
+use crate::message::FailureReason;
+use crate::store::Transaction;
+
+/// Rows looked at in one go.
+const PAGE: usize = 64;
+/// Accounts in one upload: what a relay takes unless it is told otherwise.
+const MAX_RECIPIENTS: usize = 1024;
+/// First and longest wait for a row.
+const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Rows that wait.
+#[derive(Default)]
+pub(crate) struct Waits(BTreeMap<i64, (Instant, u32)>);
+
+impl Waits {
+    fn holds(&self, row: i64) -> bool {
+        self.0
+            .get(&row)
+            .is_some_and(|(until, _)| *until > Instant::now())
+    }
+
+    fn hold(&mut self, row: i64, at_least: Option<Duration>) {
+        let times = self.0.get(&row).map_or(0, |(_, times)| *times);
+        let wait = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
+        let now = Instant::now();
+        let until = now.checked_add(wait.max(at_least.unwrap_or_default()));
+        self.0
+            .insert(row, (until.unwrap_or(now), times.saturating_add(1)));
+    }
+
+    /// When the next one may go on.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.0
+            .values()
+            .map(|(until, _)| *until)
+            .filter(|until| *until > now)
+            .min()
+    }
+}
+
+/// What is to be sent of a row.
+struct Upload {
+    row: GroupRow,
+    recipients: Vec<Recipient>,
+    accounts: Vec<AccountId>,
+}
+
+/// One look at what waits. Says whether anything went on.
+pub(crate) async fn pass(core: &Arc<Core>, link: &Link, waits: &mut Waits) -> Result<bool> {
+    let rows = core.store.read(|db| outbox::waiting(db, PAGE)).await?;
+    waits
+        .0
+        .retain(|row, _| rows.iter().any(|waiting| waiting.id == *row));
+    let mut went_on = false;
+    for row in rows {
+        if waits.holds(row.id) {
+            continue;
+        }
+        went_on |= go_on(core, link, row, waits).await?;
+        if link.is_closed() {
+            return Ok(false);
+        }
+    }
+    Ok(went_on)
+}
+
+async fn go_on(core: &Arc<Core>, link: &Link, row: GroupRow, waits: &mut Waits) -> Result<bool> {
+    let (now_ms, rng) = (core.clock.now_ms(), core.rng.clone());
+    if row.ciphertext.is_none() {
+        core.store
+            .write(move |tx| {
+                let local = LocalDevice::load(tx)?;
+                outbox::encrypt(tx, &local, &row, now_ms, &rng)
+            })
+            .await?;
+        // The keys go first.
+        return Ok(true);
+    }
+    let found = core.store.read(move |db| prepare(db, row)).await?;
+    let (upload, alone) = found;
+    let any_alone = !alone.is_empty();
+    if any_alone {
+        let row = upload.row.id;
+        core.store
+            .write(move |tx| {
+                let Some(row) = outbox::find(tx, row)? else {
+                    return Ok(());
+                };
+                for account in alone {
+                    outbox::send_alone(tx, &row, account, now_ms, &rng)?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    if upload.recipients.is_empty() {
+        // Keys are on their way; what carries them wakes us.
+        return Ok(any_alone);
+    }
+    Ok(send(core, link, upload, waits).await? | any_alone)
+}
+
+/// Who gets the one ciphertext, and who has to be written to alone.
+fn prepare(db: &rusqlite::Connection, row: GroupRow) -> Result<(Upload, Vec<AccountId>)> {
+    let (mut recipients, mut accounts, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    for (account, reach) in outbox::recipients(db, &row)? {
+        match reach {
+            Reach::KeyFirst => {}
+            Reach::Alone => alone.push(account),
+            Reach::Shared => {
+                if accounts.len() >= MAX_RECIPIENTS {
+                    continue;
+                }
+                let devices = contacts::devices(db, account)?;
+                recipients.push(Recipient {
+                    account: account.as_bytes().to_vec().into(),
+                    delivery_token: contacts::token(db, account)?.into(),
+                    devices: devices
+                        .iter()
+                        .map(|entry| RecipientDevice {
+                            device: entry.device.into(),
+                            registration_id: entry.registration_id.0,
+                            ciphertext: Vec::new().into(),
+                        })
+                        .collect(),
+                });
+                accounts.push(account);
+            }
+        }
+    }
+    let upload = Upload {
+        row,
+        recipients,
+        accounts,
+    };
+    Ok((upload, alone))
+}
+
+async fn send(core: &Arc<Core>, link: &Link, upload: Upload, waits: &mut Waits) -> Result<bool> {
+    let Upload {
+        row,
+        recipients,
+        accounts,
+    } = upload;
+    let request = Request::Send(Send {
+        message_id: row.envelope_id.as_bytes().to_vec().into(),
+        shared_ciphertext: Some(row.ciphertext.clone().unwrap_or_default().into()),
+        recipients,
+        ephemeral: false,
+    });
+    let answer = match link.request(request).await {
+        Ok(Body::Sent(sent)) => Ok(sent),
+        Ok(_) => Err(RequestError::Unexpected),
+        Err(error) => Err(error),
+    };
+    let id = row.id;
+    match answer {
+        Ok(sent) => {
+            let told = Arc::clone(core);
+            let work = move |tx: &mut Transaction<'_>| stored(tx, &row, &accounts, &sent);
+            let then = move |(wait, events): (_, Vec<_>)| {
+                told.events.emit_all(events);
+                wait
+            };
+            match core.store.write_then(work, then).await? {
+                Some(wait) => {
+                    waits.hold(id, wait);
+                    Ok(false)
+                }
+                None => Ok(true),
+            }
+        }
+        Err(RequestError::Disconnected | RequestError::Timeout) => Ok(false),
+        Err(
+            RequestError::Refused {
+                retryable: false, ..
+            }
+            | RequestError::TooLarge,
+        ) => {
+            let told = Arc::clone(core);
+            let work = move |tx: &mut Transaction<'_>| {
+                let mut events = Vec::new();
+                tx.execute("DELETE FROM group_outbox WHERE id = ?1", [row.id])?;
+                messages::mark_failed(tx, row.message, FailureReason::Refused, &mut events)?;
+                Ok(events)
+            };
+            core.store
+                .write_then(work, move |events| told.events.emit_all(events))
+                .await?;
+            Ok(true)
+        }
+        Err(error) => {
+            let after = match &error {
+                RequestError::Refused { retry_after, .. } => *retry_after,
+                _ => None,
+            };
+            tracing::debug!(code = error.code(), "a group message waits");
+            waits.hold(id, after);
+            Ok(false)
+        }
+    }
+}
+
+type Stored = (Option<Option<Duration>>, Vec<Event>);
+
+/// Stores the relay's answer; says how long to wait if it did not take it for all.
+fn stored(
+    tx: &mut Transaction<'_>,
+    row: &GroupRow,
+    accounts: &[AccountId],
+    sent: &Sent,
+) -> Result<Stored> {
+    let mut events = Vec::new();
+    let mut wait = None;
+    let mut done = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let problem = sent
+            .problems
+            .iter()
+            .find(|problem| problem.account.as_ref() == account.as_bytes());
+        let Some(problem) = problem else {
+            done.push(*account);
+            continue;
+        };
+        let differs =
+            !(problem.missing.is_empty() && problem.extra.is_empty() && problem.stale.is_empty());
+        if problem.unreachable {
+            outbox::forget_recipient(tx, row.id, *account)?;
+        } else if differs {
+            contacts::want_list(tx, *account)?;
+            wait = Some(None);
+        } else {
+            let after = Duration::from_millis(problem.retry_after_ms);
+            wait = Some((!after.is_zero()).then_some(after));
+        }
+    }
+    outbox::set_stored(tx, row.id, &done)?;
+    if !done.is_empty() {
+        let local = LocalDevice::load(tx)?;
+        let post = outbox::post_of(row)?;
+        messages::mark_sent(
+            tx,
+            &local,
+            (row.message, &post),
+            sent.accepted_ms,
+            &mut events,
+        )?;
+    }
+    Ok((wait, events))
+}
