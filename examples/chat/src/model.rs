@@ -270,16 +270,14 @@ impl ListUpdate {
 
 /// What a conversation is called.
 fn conversation_name(summary: &ConversationSummary) -> String {
-    match summary.peer {
-        Some(peer) => name(summary.name.as_deref(), peer),
-        None => {
-            let name = clean_line(summary.name.as_deref().unwrap_or_default());
-            if name.is_empty() {
-                "group".to_owned()
-            } else {
-                name
-            }
-        }
+    if let Some(peer) = summary.peer {
+        return name(summary.name.as_deref(), peer);
+    }
+    let name = clean_line(summary.name.as_deref().unwrap_or_default());
+    if name.is_empty() {
+        "group".to_owned()
+    } else {
+        name
     }
 }
 
