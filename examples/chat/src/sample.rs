@@ -1,0 +1,127 @@
+//! Messages for tests. They come from a real client without a network: places in a history cannot be made up.
+
+use std::io;
+
+use hushpost::connection::{Connecting, Transport};
+use hushpost::{
+    AccountId, Client, Config, ConversationId, DatabaseKey, Registration, RelayUrl, StoreThreads,
+    Text,
+};
+use jiff::tz::TimeZone;
+
+use crate::effect::{Effect, Place};
+use crate::model::{Body, Entry, Item, ListUpdate};
+use crate::state::State;
+use crate::update::{Part, Update};
+use crate::when::Now;
+
+/// 2026-11-25 10:15 UTC.
+pub(crate) const NOW: u64 = 1_795_601_700_000;
+
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn connect<'a>(&'a self, _: &'a RelayUrl) -> Connecting<'a> {
+        Box::pin(std::future::ready(Err(io::ErrorKind::NotConnected.into())))
+    }
+}
+
+pub(crate) fn now() -> Now {
+    Now {
+        ms: NOW,
+        zone: TimeZone::UTC,
+    }
+}
+
+pub(crate) fn bob() -> AccountId {
+    AccountId::of_key(&[2; 32])
+}
+
+/// Own messages with these texts, all of them now.
+pub(crate) async fn items(texts: &[&str]) -> (AccountId, Vec<Item>) {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = "wss://relay.test".parse::<RelayUrl>().unwrap();
+    let config = Config::new(folder.path().join("db"), DatabaseKey::new([7; 32]), relay)
+        .store_threads(StoreThreads::Inline)
+        .transport(Nowhere);
+    let client = Client::open(config).await.unwrap();
+    client.register(Registration::open()).await.unwrap_err();
+    let me = client.account_id().await.unwrap().unwrap();
+    let conversation = client.conversation_with(bob()).await.unwrap();
+    for text in texts {
+        conversation.send(Text::new(*text).unwrap()).await.unwrap();
+    }
+    let page = conversation.messages_after(None, 500).await.unwrap();
+    let mut items: Vec<Item> = page.messages.iter().map(Item::from).collect();
+    for item in &mut items {
+        item.sent_ms = NOW;
+    }
+    client.close().await;
+    (me, items)
+}
+
+/// The same as if Bob had sent it.
+pub(crate) fn theirs(mut item: Item) -> Item {
+    item.own = false;
+    item.id.sender = bob();
+    item.state = hushpost::MessageState::Unread;
+    item
+}
+
+pub(crate) fn text(item: &Item) -> &str {
+    match &item.body {
+        Body::Text(text) => text,
+        Body::Group(_) | Body::Unknown => "",
+    }
+}
+
+/// The conversation with Bob.
+pub(crate) fn entry(me: AccountId) -> Entry {
+    Entry {
+        id: ConversationId::between(me, bob()),
+        peer: Some(bob()),
+        name: "bob".to_owned(),
+        requested: false,
+        preview: String::new(),
+        own: None,
+        activity_ms: NOW,
+        unread: 0,
+        archived: false,
+        muted_until_ms: 0,
+        pinned: false,
+        draft: String::new(),
+    }
+}
+
+/// A state with this conversation in the list.
+pub(crate) fn state(me: AccountId, entry: Entry) -> State {
+    let mut state = State::new(now(), "alice".to_owned(), Some(me));
+    state.take(Update::List {
+        archived: false,
+        change: ListUpdate::Reset(vec![entry]),
+    });
+    state.effects();
+    state
+}
+
+/// The conversation is opened, and shows these messages.
+pub(crate) fn open(state: &mut State, me: AccountId, part: Part) {
+    let conversation = ConversationId::between(me, bob());
+    state.take(Update::Opened(conversation, bob(), "bob".to_owned()));
+    state.take(Update::Loaded {
+        conversation,
+        place: Place::Newest,
+        part,
+    });
+}
+
+/// What the state wants written.
+pub(crate) fn writes(state: &mut State) -> Vec<crate::effect::Write> {
+    let effects = state.effects().into_iter();
+    effects
+        .filter_map(|effect| match effect {
+            Effect::Write(write) => Some(write),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,194 @@
+//! The open conversation: its history, what is known of the other, the answer and the draft in the making.
+
+use hushpost::{AccountId, Activity, ConversationId, Cursor, MessageRef, MessageState};
+
+use crate::effect::{Effect, Place, Read, Write};
+use crate::model::{Peer, Quote};
+use crate::state::history::History;
+use crate::state::{Focus, State};
+
+/// A conversation that is on the screen.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) id: ConversationId,
+    /// With whom; none: it is a group.
+    pub(crate) peer: Option<AccountId>,
+    pub(crate) name: String,
+    pub(crate) history: History,
+    pub(crate) known: Peer,
+    /// What the next message answers.
+    pub(crate) reply: Option<Quote>,
+    /// Said to be read up to there.
+    read_through: Option<Cursor>,
+    /// What the database has as the draft.
+    saved_draft: String,
+    /// When something was typed that is not saved yet.
+    pub(crate) typed_ms: Option<u64>,
+    /// After a reading that failed, nothing is read until then.
+    pub(crate) rest_until_ms: u64,
+}
+
+impl Open {
+    /// The last message up to an index that is to be marked as read, unless it was.
+    pub(super) fn next_to_read(&mut self, last: usize) -> Option<Cursor> {
+        let shown = self.history.items().get(..=last)?;
+        let unread = shown
+            .iter()
+            .rfind(|item| item.state == MessageState::Unread)?;
+        if self.read_through.is_some_and(|read| unread.cursor <= read) {
+            return None;
+        }
+        self.read_through = Some(unread.cursor);
+        self.read_through
+    }
+}
+
+impl State {
+    /// Shows a conversation: where reading was left, or its end.
+    pub(super) fn open(&mut self, id: ConversationId, peer: Option<AccountId>, name: String) {
+        let unread = self.list.find(id).map_or(0, |entry| entry.unread);
+        let place = if unread > 0 {
+            Place::Unread(unread)
+        } else {
+            Place::Newest
+        };
+        self.enter(id, peer, name, place);
+    }
+
+    /// Shows a conversation at a message.
+    pub(super) fn open_at(
+        &mut self,
+        id: ConversationId,
+        peer: Option<AccountId>,
+        name: String,
+        (cursor, message): (Cursor, MessageRef),
+    ) {
+        self.enter(id, peer, name, Place::Around(cursor, message));
+        if let Some(open) = &mut self.open {
+            open.history.selected = Some(message);
+        }
+    }
+
+    fn enter(&mut self, id: ConversationId, peer: Option<AccountId>, name: String, place: Place) {
+        self.page = None;
+        self.focus = Focus::Input;
+        self.list.selected = Some(id);
+        let history = History::waiting_for(place);
+        match &mut self.open {
+            Some(open) if open.id == id => open.history = history,
+            _ => {
+                self.save_draft();
+                let draft = self.list.find(id).map(|entry| entry.draft.clone());
+                let draft = draft.unwrap_or_default();
+                self.input.set(&draft);
+                self.open = Some(Open {
+                    id,
+                    peer,
+                    name,
+                    history,
+                    known: Peer::default(),
+                    reply: None,
+                    read_through: None,
+                    saved_draft: draft,
+                    typed_ms: None,
+                    rest_until_ms: 0,
+                });
+            }
+        }
+        self.read(Read::Load {
+            conversation: id,
+            place,
+        });
+        if let Some(peer) = peer {
+            self.read(Read::Look(peer));
+        }
+    }
+
+    /// Goes to another part of the open history.
+    pub(super) fn go_to(&mut self, place: Place) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.history.loading = Some(place);
+        let conversation = open.id;
+        self.effects.push(Effect::Read(Read::Load {
+            conversation,
+            place,
+        }));
+    }
+
+    /// Closes the conversation without keeping what was typed.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+        self.input.take();
+        self.focus = Focus::List;
+    }
+
+    /// Something was typed or taken away.
+    pub(super) fn typed(&mut self) {
+        let requested = self.requested();
+        let (empty, command) = (self.input.is_empty(), self.input.text().starts_with('/'));
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.typed_ms = Some(self.now.ms);
+        if requested || command {
+            return;
+        }
+        let activity = if empty {
+            Activity::Stopped
+        } else {
+            Activity::Typing
+        };
+        let id = open.id;
+        self.write(Write::Activity(id, activity));
+    }
+
+    /// Writes the draft to the database, if it is another one. A command is none.
+    pub(super) fn save_draft(&mut self) {
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.typed_ms = None;
+        let text = self.input.text();
+        let draft = if text.starts_with('/') { "" } else { text };
+        if draft == open.saved_draft {
+            return;
+        }
+        draft.clone_into(&mut open.saved_draft);
+        let write = Write::Draft(open.id, draft.to_owned());
+        self.write(write);
+    }
+
+    /// Whether the open conversation is a request that waits.
+    pub(crate) fn requested(&self) -> bool {
+        let id = self.open.as_ref().map(|open| open.id);
+        id.and_then(|id| self.list.find(id))
+            .is_some_and(|entry| entry.requested)
+    }
+
+    /// Sends what was typed to the open conversation.
+    pub(super) fn send(&mut self, text: String) {
+        let Some(open) = &mut self.open else {
+            self.warn("no conversation is open: /new <user name or account id> begins one");
+            self.input.set(&text);
+            return;
+        };
+        let conversation = open.id;
+        let reply = open.reply.take();
+        open.history.selected = None;
+        open.history.first_unread = None;
+        // Whoever writes wants to see it.
+        if open.history.more.after {
+            self.go_to(Place::Newest);
+        } else {
+            open.history.viewport = crate::state::history::Viewport::Bottom;
+        }
+        self.write(Write::Send {
+            conversation,
+            text,
+            reply,
+        });
+        self.save_draft();
+    }
+}
