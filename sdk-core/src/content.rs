@@ -37,14 +37,14 @@ pub(crate) mod generated {
     include!(concat!(env!("OUT_DIR"), "/hushpost.content.v1.rs"));
 }
 
-pub use change::MAX_TIMER_S;
-pub(crate) use change::{Change, Said};
-pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
 pub use attachment::{
     Attachment, AttachmentKind, Attachments, MAX_ATTACHMENTS, MAX_BLURHASH_LEN, MAX_FILE_NAME_LEN,
     MAX_THUMBNAIL_LEN, MAX_WAVEFORM_BARS,
 };
 pub(crate) use attachment::{BlobId, Sealed, Shown, decode_attachment};
+pub use change::MAX_TIMER_S;
+pub(crate) use change::{Change, Said};
+pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use emoji::{Emoji, MAX_EMOJI_LEN};
