@@ -66,10 +66,8 @@ impl Message {
     /// Whether its text speaks of somebody.
     #[must_use]
     pub fn mentions(&self, account: AccountId) -> bool {
-        match &self.content {
-            Content::Text(text) => text.mentions().iter().any(|one| one.account == account),
-            _ => false,
-        }
+        let text = self.content.text();
+        text.is_some_and(|text| text.mentions().iter().any(|one| one.account == account))
     }
 }
 

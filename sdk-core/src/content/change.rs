@@ -248,6 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_refused() {
+        use generated::content::Kind;
         let refused = |kind| {
             let content = generated::Content {
                 forwards: 0,
@@ -255,7 +256,6 @@ mod tests {
             };
             Said::decode(&content.encode_to_vec()).is_err()
         };
-        use generated::content::Kind;
         assert!(refused(Kind::Timer(generated::Timer {
             seconds: MAX_TIMER_S + 1
         })));

@@ -232,8 +232,30 @@ impl Content {
     pub(crate) fn forwarded(self) -> Option<Self> {
         match self {
             Self::Text(text) => Some(Self::Text(text.forwarded())),
+            Self::Attachments(files) => {
+                let caption = files.caption().cloned().map(Text::forwarded);
+                Some(Self::Attachments(files.captioned(caption)))
+            }
             Self::Deleted | Self::GroupChange(_) | Self::Unknown => None,
             other => Some(other),
+        }
+    }
+
+    /// Its text, or its files' caption.
+    pub(crate) const fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Attachments(files) => files.caption(),
+            _ => None,
+        }
+    }
+
+    /// The same with another text in place of [`text`](Self::text).
+    pub(crate) fn with_text(self, text: Text) -> Self {
+        match self {
+            Self::Text(_) => Self::Text(text),
+            Self::Attachments(files) => Self::Attachments(files.captioned(Some(text))),
+            other => other,
         }
     }
 
@@ -382,7 +404,8 @@ mod tests {
             range,
         };
         let text = Text::new(format!("@日本 and @x see {url}")).unwrap();
-        for wrong in [0..2, 3..3, 20..99, 5..2] {
+        let backwards = core::ops::Range { start: 5, end: 2 };
+        for wrong in [0..2, 3..3, 20..99, backwards] {
             assert!(text.clone().mentioning(vec![mention(wrong)]).is_err());
         }
         let twice = vec![mention(0..7), mention(1..4)];

@@ -231,6 +231,8 @@ pub(crate) fn has_deadline(db: &Connection, message: MessageRef) -> Result<bool>
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects)]
+
     use futures_util::StreamExt as _;
     use hushpost_wire::{AccountId, DeviceId, MessageId};
     use tokio::time::Instant;

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 const MAX_LISTED: usize = 500;
 
 impl Conversation {
-    /// Puts another text in place of an own message's. What it answers stays; every version is kept, for
+    /// Puts another text in place of an own message's, or of its files' caption. What it answers stays; every version is kept, for
     /// [`versions`](Self::versions).
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Conversation {
     pub async fn edit(&self, message: MessageRef, text: Text) -> Result<()> {
         self.say(move |tx, local, conversation| {
             let found = shown(tx, conversation, message)?;
-            if message.sender != local.account() || !matches!(found.content, Content::Text(_)) {
+            if message.sender != local.account() || found.content.text().is_none() {
                 return Err(Error::InvalidInput("only own texts can be edited"));
             }
             Ok(Change::Edit(message, text))

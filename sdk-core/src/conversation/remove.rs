@@ -18,10 +18,8 @@ use crate::store::columns::{account, message_id};
 
 /// Remembers that a message quotes another one. What is gone already is not brought back by a quote.
 pub(crate) fn note_quote(tx: &Transaction<'_>, row: i64, content: &Content) -> Result<()> {
-    let Content::Text(text) = content else {
-        return Ok(());
-    };
-    let Some(reply) = text.reply_to().filter(|reply| !reply.excerpt.is_empty()) else {
+    let reply = content.text().and_then(|text| text.reply_to());
+    let Some(reply) = reply.filter(|reply| !reply.excerpt.is_empty()) else {
         return Ok(());
     };
     tx.prepare_cached("INSERT INTO quote (message, sender, message_id) VALUES (?1, ?2, ?3)")?
@@ -70,16 +68,18 @@ pub(crate) fn forget_quotes(tx: &Transaction<'_>, row: i64, quoted: MessageRef) 
 }
 
 fn without_excerpt(content: Vec<u8>) -> Vec<u8> {
-    match Content::decode_forwarded(&content) {
-        Ok((Content::Text(text), forwards)) => {
-            let reply = text.reply_to().map(|reply| Reply {
-                to: reply.to,
-                excerpt: String::new(),
-            });
-            Content::Text(text.answering(reply)).encode_forwarded(forwards)
-        }
-        _ => content,
-    }
+    let Ok((read, forwards)) = Content::decode_forwarded(&content) else {
+        return content;
+    };
+    let Some(text) = read.text().cloned() else {
+        return content;
+    };
+    let reply = text.reply_to().map(|reply| Reply {
+        to: reply.to,
+        excerpt: String::new(),
+    });
+    read.with_text(text.answering(reply))
+        .encode_forwarded(forwards)
 }
 
 /// A message goes from this device. Nothing happens if it is not shown here.

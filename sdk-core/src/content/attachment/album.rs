@@ -52,6 +52,12 @@ impl Attachments {
         self.caption.as_ref()
     }
 
+    /// The same files with another caption.
+    pub(crate) fn captioned(mut self, caption: Option<Text>) -> Self {
+        self.caption = caption;
+        self
+    }
+
     pub(crate) fn write(&self) -> generated::Attachments {
         generated::Attachments {
             items: self.items.iter().map(Attachment::write).collect(),

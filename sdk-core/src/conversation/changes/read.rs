@@ -91,7 +91,8 @@ pub(crate) fn versions(db: &Connection, row: i64) -> Result<Vec<TextVersion>> {
         )
         .optional()?;
     let (content, stamp) = found.ok_or(Error::NotFound("message"))?;
-    let Ok(Content::Text(original)) = Content::decode(&content) else {
+    let content = Content::decode(&content).unwrap_or(Content::Unknown);
+    let Some(original) = content.text().cloned() else {
         return Ok(Vec::new());
     };
     let mut query = db.prepare(&format!(

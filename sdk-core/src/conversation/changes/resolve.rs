@@ -45,7 +45,7 @@ pub(crate) fn resolve(sent: Cursor, content: &Content, mut changes: Vec<Made>) -
         let by = made.at.sender;
         match made.change {
             Change::Edit(_, text) => {
-                if let Content::Text(original) = content
+                if let Some(original) = content.text()
                     && by == sent.sender
                 {
                     let text = text.answering(original.reply_to().cloned());

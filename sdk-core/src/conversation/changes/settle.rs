@@ -63,7 +63,7 @@ pub(crate) fn settle(tx: &Transaction<'_>, row: i64, events: &mut Vec<Event>) ->
     }
     let (shown, edited_ms) = match outcome.edit {
         Some((text, at_ms)) => (
-            Some(Content::Text(text).encode_forwarded(forwards)),
+            Some(content.with_text(text).encode_forwarded(forwards)),
             Some(signed(at_ms)),
         ),
         None => (None, None),
@@ -101,6 +101,9 @@ fn bury(tx: &Transaction<'_>, row: i64, target: MessageRef) -> Result<()> {
     )?
     .execute((row, &tombstone))?;
     reword(tx, row, &tombstone)?;
+    // Of a file nothing is left either.
+    tx.prepare_cached("DELETE FROM media WHERE message = ?1")?
+        .execute([row])?;
     search::forget(tx, row)?;
     forget_changes(tx, row, Some(target))?;
     remove::forget_quotes(tx, row, target)

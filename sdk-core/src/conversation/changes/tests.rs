@@ -1,4 +1,5 @@
 //! Changes in every order, of everything, by everybody.
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use std::sync::{Arc, Mutex};
 
@@ -200,8 +201,8 @@ fn seen_after(store: &Store, posts: Vec<Post>) -> View {
     })
 }
 
-fn emoji(emoji: &str) -> Option<Emoji> {
-    Some(Emoji::new(emoji).unwrap())
+fn react(target: MessageRef, emoji: &str) -> Change {
+    Change::React(target, Some(Emoji::new(emoji).unwrap()))
 }
 
 #[test]
@@ -209,9 +210,9 @@ fn each_change_does_what_it_says_before_its_target_or_after() {
     let (_folder, store) = store();
     let made = vec![
         changes(1, 10, NOW + 10, &Change::Edit(named(1, 1), text("better"))),
-        changes(2, 11, NOW + 11, &Change::React(named(1, 1), emoji("👍"))),
-        changes(2, 12, NOW + 12, &Change::React(named(1, 1), emoji("❤️"))),
-        changes(3, 13, NOW + 13, &Change::React(named(1, 1), emoji("👍"))),
+        changes(2, 11, NOW + 11, &react(named(1, 1), "👍")),
+        changes(2, 12, NOW + 12, &react(named(1, 1), "❤️")),
+        changes(3, 13, NOW + 13, &react(named(1, 1), "👍")),
         changes(3, 14, NOW + 14, &Change::React(named(1, 1), None)),
         changes(1, 15, NOW + 15, &Change::Vote(named(2, 2), vec![1])),
         changes(3, 16, NOW + 16, &Change::Vote(named(2, 2), vec![1])),
@@ -250,8 +251,8 @@ fn what_somebody_may_not_do_is_not_done_nor_confirmed() {
         changes(2, 10, NOW + 10, &Change::Edit(named(1, 1), text("better"))),
         changes(2, 11, NOW + 11, &Change::Delete(named(1, 1))),
         // Not of a text; of a change; of what never was.
-        changes(2, 12, NOW + 12, &Change::React(named(2, 10), emoji("👍"))),
-        changes(2, 13, NOW + 13, &Change::React(named(1, 99), emoji("👍"))),
+        changes(2, 12, NOW + 12, &react(named(2, 10), "👍")),
+        changes(2, 13, NOW + 13, &react(named(1, 99), "👍")),
     ];
     let untouched = seen_after(&store, said());
     let (view, taken) = in_a_conversation(&store, move |tx, conversation| {
@@ -284,7 +285,7 @@ fn nothing_is_left_of_what_was_deleted_for_everyone() {
             NOW + 10,
             &Change::Edit(named(1, 1), text("secret again")),
         ),
-        changes(2, 11, NOW + 11, &Change::React(named(1, 1), emoji("👍"))),
+        changes(2, 11, NOW + 11, &react(named(1, 1), "👍")),
         changes(2, 12, NOW + 12, &Change::Pin(named(1, 1), true)),
         changes(1, 13, NOW + MINUTE, &Change::Delete(named(1, 1))),
         changes(
@@ -346,7 +347,7 @@ fn changes_of_nothing_do_not_pile_up() {
             Ok(tx.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?)
         };
         let react = |number: u16, target: MessageRef| -> Result<()> {
-            let content = Change::React(target, emoji("👍")).encode();
+            let content = react(target, "👍").encode();
             let id = [&number.to_be_bytes()[..], &[7; 14]].concat();
             let row = messages::insert(
                 tx,
@@ -399,15 +400,9 @@ fn any_change(id: u8) -> impl Strategy<Value = Post> {
     (1..4u8, target, 0..7u8, minutes).prop_map(move |(by, target, kind, minutes)| {
         let change = match kind {
             0 | 1 => Change::Edit(target, text(&format!("better {id} secret"))),
-            2 => Change::React(target, emoji("👍")),
-            3 => Change::React(
-                target,
-                if id.is_multiple_of(2) {
-                    None
-                } else {
-                    emoji("❤️")
-                },
-            ),
+            2 => react(target, "👍"),
+            3 if id.is_multiple_of(2) => Change::React(target, None),
+            3 => react(target, "❤️"),
             4 if id.is_multiple_of(3) => Change::Delete(target),
             4 => Change::Timer(u32::from(id)),
             5 => Change::Pin(target, id.is_multiple_of(2)),
