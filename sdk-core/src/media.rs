@@ -39,6 +39,7 @@ pub use picture::PictureMode;
 pub use prepare::{Source, UploadOptions};
 pub(crate) use preview::make as link_preview;
 pub use range::MAX_RANGE_LEN;
+pub(crate) use upload::rows::sent as upload_sent;
 pub use upload::{Unfinished, Upload, UploadId};
 pub use waveform::Waveform;
 
@@ -59,6 +60,9 @@ use crate::content::{Attachment, BlobId};
 use crate::store::StoreError;
 use crate::{Error, Result};
 
+/// Files made ready at once.
+const PREPARING: usize = 2;
+
 /// What this device calls a blob: not its id, which opens it at the relay.
 pub(crate) type BlobName = [u8; 32];
 
@@ -78,6 +82,8 @@ pub(crate) struct Room {
     busy: Mutex<BTreeMap<BlobName, Arc<tokio::sync::Mutex<()>>>>,
     /// Whether what an earlier process left behind was looked for.
     swept: tokio::sync::OnceCell<()>,
+    /// Files made ready at once: a picture may take 100 MiB for a moment.
+    preparing: tokio::sync::Semaphore,
 }
 
 impl Room {
@@ -92,6 +98,7 @@ impl Room {
             stop: CancellationToken::new(),
             busy: Mutex::default(),
             swept: tokio::sync::OnceCell::new(),
+            preparing: tokio::sync::Semaphore::new(PREPARING),
         }
     }
 
@@ -168,13 +175,14 @@ impl Media {
     }
 
     /// Encrypts a file and brings it to the relay, in the background: the handle shows how far it is. From the moment
-    /// it is encrypted it is in [`unfinished`](Self::unfinished) until it is there, whatever happens to this process.
+    /// it is encrypted it is in [`unfinished`](Self::unfinished) until a message has it, whatever happens to this process.
     /// Needs a connection, and waits for one. Must be called on a Tokio runtime.
     pub fn upload(&self, source: impl Into<Source>, options: UploadOptions) -> Upload {
         upload::start(&self.0, source.into(), options)
     }
 
-    /// Uploads that were begun and are not at the relay yet, the oldest first; those that run now among them.
+    /// Uploads that were begun and are part of no message yet, the oldest first; those that run now among them. What
+    /// nobody goes on with is forgotten after a week.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -182,7 +190,8 @@ impl Media {
         self.0.store.read(upload::rows::all).await
     }
 
-    /// Goes on with an upload of an earlier process, or one that failed. Must be called on a Tokio runtime.
+    /// Goes on with an upload of an earlier process, or one that failed; of one that is at the relay it gives the
+    /// attachment. Must be called on a Tokio runtime.
     #[must_use]
     pub fn resume(&self, upload: UploadId) -> Upload {
         upload::resume(&self.0, upload)

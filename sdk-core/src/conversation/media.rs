@@ -8,7 +8,7 @@ use crate::clock::Stamp;
 use crate::content::{Attachment, AttachmentKind, Content, ConversationId};
 use crate::conversation::rows::{COLUMNS, NewMessage, read};
 use crate::event::MessageRef;
-use crate::media::blob_name;
+use crate::media::{blob_name, upload_sent};
 use crate::message::Cursor;
 use crate::store::Transaction;
 use crate::store::columns::signed;
@@ -67,6 +67,7 @@ pub(crate) fn index(
             item.kind().number(),
             blob_name(item.blob),
         ))?;
+        upload_sent(tx, item.blob)?;
     }
     Ok(())
 }

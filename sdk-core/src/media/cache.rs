@@ -173,7 +173,14 @@ pub(super) async fn sweep(core: &Arc<Core>) -> Result<()> {
         let limit = u64::try_from(LEFTOVER_AGE.as_millis()).unwrap_or(u64::MAX);
         let now_ms = core.clock.now_ms();
         for unfinished in core.store.read(old).await? {
-            if unfinished.created_ms.saturating_add(limit) < now_ms {
+            if unfinished.created_ms.saturating_add(limit) >= now_ms {
+                continue;
+            }
+            if unfinished.uploaded {
+                // The app may have kept it for later: the relay is not told.
+                let write = move |tx: &mut Transaction<'_>| upload::rows::delete(tx, unfinished.id);
+                core.store.write(write).await?;
+            } else {
                 Media::new(Arc::clone(core)).forget(unfinished.id).await?;
             }
         }

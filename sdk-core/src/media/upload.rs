@@ -1,7 +1,7 @@
 //! Uploading: sealed once, then the same bytes are sent until the relay has all of them.
 //!
 //! ```text
-//!   prepare ─▶ row + `.up` file ─▶ announce: id, token ─▶ HEAD: how much is there ─▶ PATCH the rest ─▶ `.blob`, row gone
+//!   prepare ─▶ row + `.up` file ─▶ announce: id, token ─▶ HEAD: how much is there ─▶ PATCH the rest ─▶ `.blob`, complete
 //!                                    ▲        ▲                                          │
 //!                                    │        └── cut: wait, then go on ────────────────┤
 //!                                    └── the relay forgot it, or lost bytes ────────────┘
@@ -54,7 +54,7 @@ const MAX_ANNOUNCEMENTS: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(pub(super) i64);
 
-/// What is known of an upload that is not at the relay yet.
+/// What is known of an upload that is part of no message yet.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
@@ -64,6 +64,8 @@ pub struct Unfinished {
     pub file_name: String,
     /// Bytes of the file.
     pub size: u64,
+    /// Whether the relay has it: [`resume`](super::Media::resume) gives the attachment at once.
+    pub uploaded: bool,
     /// When it was begun, milliseconds since the Unix epoch.
     pub created_ms: u64,
 }
@@ -164,6 +166,8 @@ async fn begin(
     // The future may be dropped; what blocks looks at the token, which then is cancelled.
     let guard = cancel.child_token();
     let on_drop = guard.clone().drop_guard();
+    // Pictures are made anew in memory: not all of an album at once.
+    let _turn = core.media.preparing.acquire().await;
     let attachment = blocking(move || {
         std::fs::create_dir_all(&folder)?;
         let prepared = prepare(source, options, key, (&path, limit), &meter, &guard);
@@ -187,6 +191,9 @@ async fn begin(
 async fn run(core: &Arc<Core>, id: UploadId, meter: &Meter) -> Result<Attachment> {
     let row = core.store.read(move |db| rows::find(db, id)).await?;
     let row = row.ok_or(Error::NotFound("upload"))?;
+    if let (true, Some((blob, _))) = (row.complete, row.place) {
+        return Ok(row.attachment.at(blob));
+    }
     let path = core.media.path(&row.file, ".up");
     // Another process, or another handle, may be at it.
     let lock = core.media.path(&row.file, ".lock");
@@ -366,8 +373,9 @@ fn is_complete(headers: &hyper::HeaderMap) -> bool {
         .is_some_and(|complete| complete == "?1")
 }
 
-/// The relay has it: what was sent is kept as if it had been fetched. Its row goes first: a crash then costs the copy
-/// that is kept, and nothing else.
+/// The relay has it: what was sent is kept as if it had been fetched. Its row stays until a message has the file, so that
+/// who was not told any more finds it. The row is changed first: a crash then costs the copy that is kept, and nothing
+/// else.
 async fn finish(
     core: &Arc<Core>,
     id: UploadId,
@@ -378,7 +386,7 @@ async fn finish(
     let (size, now_ms) = (attachment.transfer_size(), core.clock.now_ms());
     core.store
         .write(move |tx| {
-            rows::delete(tx, id)?;
+            rows::set_complete(tx, id)?;
             cache::insert(tx, &name, size, now_ms)
         })
         .await?;

@@ -160,7 +160,17 @@ async fn an_upload_goes_on_after_the_process_was_started_again() -> Result {
         .await?;
     assert!(alice.rules.sent() < file.len(), "{}", alice.rules.sent());
     assert_eq!(bob.saved(&attachment).await?, file);
-    assert!(alice.client.media().unfinished().await?.is_empty());
+
+    // Whoever was not told of the end, for the process ended too, finds it until a message has it.
+    alice.restart().await?;
+    let media = alice.client.media();
+    let waiting = media.unfinished().await?;
+    assert_eq!((waiting.len(), waiting[0].uploaded), (1, true));
+    let sent_before = alice.rules.sent();
+    let again = media.resume(waiting[0].id).finished().await?;
+    assert_eq!((&again, alice.rules.sent()), (&attachment, sent_before));
+    alice.send(&bob, vec![again], "").await?;
+    assert!(media.unfinished().await?.is_empty());
     Ok(())
 }
 

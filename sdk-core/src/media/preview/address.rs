@@ -6,8 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
+        IpAddr::V6(address) => match translated(address) {
+            Some(address) => is_public_v4(address),
+            None => is_public_v6(address),
+        },
     }
+}
+
+/// The IPv4 address that a network without IPv4, as phones' often are, translates to (`64:ff9b::a.b.c.d`, RFC 6052).
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [prefix @ .., _, _] = address.segments();
+    let [.., first, second, third, fourth] = address.octets();
+    (prefix == [0x64, 0xff9b, 0, 0, 0, 0]).then(|| Ipv4Addr::new(first, second, third, fourth))
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
@@ -55,6 +65,7 @@ mod tests {
             "172.32.0.1",
             "2606:4700::1111",
             "2a00:1450::1",
+            "64:ff9b::1.1.1.1",
         ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
@@ -81,6 +92,9 @@ mod tests {
             "::ffff:8.8.8.8",
             "::127.0.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1.1.1.1",
             "fe80::1",
             "fc00::1",
             "fd12::1",

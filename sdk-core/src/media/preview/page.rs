@@ -7,6 +7,8 @@ const MAX_TITLE_CHARS: usize = 200;
 const MAX_DESCRIPTION_CHARS: usize = 300;
 /// Bytes of a picture's link.
 const MAX_LINK_LEN: usize = 2048;
+/// Titles that are looked at: drawings have some of their own.
+const MAX_TITLES: usize = 8;
 /// Attributes of one tag that are looked at.
 const MAX_ATTRIBUTES: usize = 32;
 /// Letters of an entity, such as in `&quot;`.
@@ -24,6 +26,7 @@ pub(super) struct Page {
 pub(super) fn read(html: &str) -> Page {
     let mut page = Page::default();
     let (mut title, mut description) = (None, None);
+    let mut titles = 0_usize;
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {
         rest = after;
@@ -39,7 +42,9 @@ pub(super) fn read(html: &str) -> Page {
             rest = after_text(rest, "</script");
         } else if name.eq_ignore_ascii_case("style") {
             rest = after_text(rest, "</style");
-        } else if name.eq_ignore_ascii_case("title") {
+        } else if name.eq_ignore_ascii_case("title") && titles < MAX_TITLES {
+            // A page of nothing but these would be looked through once for each.
+            titles = titles.saturating_add(1);
             let text = rest.split_once('>').map_or("", |(_, text)| text);
             let text = text.split('<').next().unwrap_or_default();
             title = title.or_else(|| line(text, MAX_TITLE_CHARS));
@@ -205,6 +210,25 @@ mod tests {
             MAX_DESCRIPTION_CHARS
         );
         assert_eq!(page.picture, None);
+    }
+
+    #[test]
+    fn a_hostile_page_costs_no_more_than_its_length() {
+        // Seconds, even minutes, for a scan that looks ahead again and again.
+        for part in [
+            "<title",
+            "<title>",
+            "<meta ",
+            "<script",
+            "<!--",
+            "<",
+            "&",
+            "<meta a=\"",
+            "<style",
+        ] {
+            let page = read(&part.repeat(512 * 1024 / part.len()));
+            assert!(page.description.is_none(), "{part}");
+        }
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -12,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -23,6 +25,8 @@ use crate::media::MediaError;
 const MAX_REDIRECTS: usize = 5;
 /// Addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 3;
+/// How long one of them is tried.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Bytes of an answer's head.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -61,7 +65,11 @@ impl Web {
             if response.status().is_redirection() {
                 let to = response.headers().get(header::LOCATION);
                 let to = to.and_then(|to| url.join(to.to_str().ok()?).ok());
-                url = to.ok_or(MediaError::Link("leads nowhere"))?;
+                let to = to.ok_or(MediaError::Link("leads nowhere"))?;
+                if url.scheme() == "https" && to.scheme() != "https" {
+                    return Err(MediaError::Link("leads from https to what anybody reads"));
+                }
+                url = to;
                 continue;
             }
             if !response.status().is_success() {
@@ -158,7 +166,7 @@ impl Web {
             return Err(MediaError::Link("leads to an address that is not public"));
         }
         for address in addresses.into_iter().take(MAX_ADDRESSES) {
-            let Ok(tcp) = TcpStream::connect(address).await else {
+            let Ok(Ok(tcp)) = timeout(PATIENCE, TcpStream::connect(address)).await else {
                 continue;
             };
             if !secure {

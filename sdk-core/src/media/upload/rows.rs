@@ -1,4 +1,4 @@
-//! Unfinished uploads in the database.
+//! Uploads in the database, until a message has the file.
 
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow};
@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) attachment: Attachment,
     /// The blob's id and the token, once the relay gave them.
     pub(super) place: Option<(BlobId, [u8; 32])>,
+    /// Whether the relay has all of it.
+    pub(super) complete: bool,
 }
 
 pub(super) fn insert(
@@ -42,28 +44,46 @@ pub(super) fn set_place(
 }
 
 pub(super) fn find(db: &Connection, id: UploadId) -> Result<Option<Row>> {
-    let mut query =
-        db.prepare_cached("SELECT file, attachment, blob_id, token FROM upload WHERE id = ?1")?;
+    let mut query = db.prepare_cached(
+        "SELECT file, attachment, blob_id, token, complete FROM upload WHERE id = ?1",
+    )?;
     let found = query.query_row([id.0], |row| {
         let (blob, token): (Option<[u8; 32]>, Option<[u8; 32]>) = (row.get(2)?, row.get(3)?);
         Ok(Row {
             file: row.get(0)?,
             attachment: attachment(row, 1)?,
             place: blob.map(BlobId).zip(token),
+            complete: row.get(4)?,
         })
     });
     Ok(found.optional()?)
 }
 
-pub(super) fn delete(tx: &Transaction<'_>, id: UploadId) -> Result<()> {
+/// The relay has all of it.
+pub(super) fn set_complete(tx: &Transaction<'_>, id: UploadId) -> Result<()> {
+    tx.prepare_cached("UPDATE upload SET complete = 1 WHERE id = ?1")?
+        .execute([id.0])?;
+    Ok(())
+}
+
+/// A message has the file: nobody needs to find the upload any more.
+pub(crate) fn sent(tx: &Transaction<'_>, blob: BlobId) -> Result<()> {
+    tx.prepare_cached("DELETE FROM upload WHERE complete = 1 AND blob_id = ?1")?
+        .execute([blob.0])?;
+    Ok(())
+}
+
+/// Forgets it here.
+pub(in crate::media) fn delete(tx: &Transaction<'_>, id: UploadId) -> Result<()> {
     tx.prepare_cached("DELETE FROM upload WHERE id = ?1")?
         .execute([id.0])?;
     Ok(())
 }
 
 pub(in crate::media) fn all(db: &Connection) -> Result<Vec<Unfinished>> {
-    let mut query =
-        db.prepare_cached("SELECT attachment, id, created_ms FROM upload ORDER BY id LIMIT ?1")?;
+    let mut query = db.prepare_cached(
+        "SELECT attachment, id, created_ms, complete FROM upload ORDER BY id LIMIT ?1",
+    )?;
     let rows = query.query_map([MAX_LISTED], |row| {
         let attachment = attachment(row, 0)?;
         Ok(Unfinished {
@@ -71,6 +91,7 @@ pub(in crate::media) fn all(db: &Connection) -> Result<Vec<Unfinished>> {
             file_name: attachment.file_name().to_owned(),
             size: attachment.size(),
             created_ms: unsigned(row, 2)?,
+            uploaded: row.get(3)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -78,7 +99,7 @@ pub(in crate::media) fn all(db: &Connection) -> Result<Vec<Unfinished>> {
 
 /// What the ciphertexts of unfinished uploads are called.
 pub(in crate::media) fn files(db: &Connection) -> Result<Vec<[u8; 16]>> {
-    let mut query = db.prepare_cached("SELECT file FROM upload")?;
+    let mut query = db.prepare_cached("SELECT file FROM upload WHERE complete = 0")?;
     let rows = query.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -388,14 +388,16 @@ CREATE TABLE join_wish (
     conversation_id BLOB PRIMARY KEY,
     at_ms INTEGER NOT NULL
 ) STRICT;
--- Uploads that are not finished. Their ciphertext lies in the media folder: however often it is tried, the same bytes
--- are sent.
+
+-- Uploads, until a message has the file. Their ciphertext lies in the media folder: however often it is tried, the same
+-- bytes are sent.
 CREATE TABLE upload (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     file BLOB NOT NULL UNIQUE,              -- 16 random bytes: what the ciphertext's file is called
     attachment BLOB NOT NULL,               -- an encoded Attachment, complete but for the blob's id
     blob_id BLOB,                           -- 32 bytes, as the relay gave them; NULL: not announced yet
     token BLOB,                             -- 32 bytes, with it
+    complete INTEGER NOT NULL DEFAULT 0,    -- the relay has all of it
     created_ms INTEGER NOT NULL
 ) STRICT;
 
