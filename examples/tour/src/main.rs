@@ -7,6 +7,7 @@
 //! Everything is real: a relay process, encrypted databases, sockets. Each line is printed after what it says
 //! was checked; if anything is not so, the tour stops and says what.
 
+mod group;
 mod person;
 mod relay;
 mod scenes;
@@ -60,6 +61,7 @@ async fn tour() -> Outcome {
     scenes::offline(&alice, &bob).await?;
     scenes::screens(&alice, &bob, &carol).await?;
     scenes::trust(&alice, &bob, &carol).await?;
+    group::group(&alice, &bob, &carol).await?;
     scenes::lying_relay(&alice, &bob, &evil).await?;
     scenes::killed_relay(&alice, &bob, &mut relay).await?;
     scenes::lost_disk(&alice, &bob, &carol, &mut relay).await?;

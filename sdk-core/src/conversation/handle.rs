@@ -165,6 +165,7 @@ impl Conversation {
                     return Err(Error::NotFound("message that waits"));
                 }
                 tx.execute("DELETE FROM outbox WHERE message = ?1", [row])?;
+                tx.execute("DELETE FROM group_outbox WHERE message = ?1", [row])?;
                 Ok(vec![Event::MessageChanged {
                     conversation: conversation.conversation_id,
                     message,

@@ -3,7 +3,7 @@
 //! Comes after the 1:1 rows in every look at the outbox, so that keys go first. A row that cannot go on is tried
 //! again after a wait that doubles; what the relay has for some is not sent to them again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use core::time::Duration;
@@ -70,21 +70,34 @@ struct Upload {
 
 /// One look at what waits. Says whether anything went on.
 pub(crate) async fn pass(core: &Arc<Core>, link: &Link, waits: &mut Waits) -> Result<bool> {
-    let rows = core.store.read(|db| outbox::waiting(db, PAGE)).await?;
-    waits
-        .0
-        .retain(|row, _| rows.iter().any(|waiting| waiting.id == *row));
-    let mut went_on = false;
-    for row in rows {
-        if waits.holds(row.id) {
-            continue;
+    let (mut after, mut seen) = (0, BTreeSet::new());
+    loop {
+        // All of them: one that waits for somebody is not to keep the others back.
+        let rows = core
+            .store
+            .read(move |db| outbox::waiting(db, after, PAGE))
+            .await?;
+        let Some(last) = rows.last() else {
+            break;
+        };
+        after = last.id;
+        let mut went_on = false;
+        for row in rows {
+            seen.insert(row.id);
+            if waits.holds(row.id) {
+                continue;
+            }
+            went_on |= go_on(core, link, row, waits).await?;
+            if link.is_closed() {
+                return Ok(false);
+            }
         }
-        went_on |= go_on(core, link, row, waits).await?;
-        if link.is_closed() {
-            return Ok(false);
+        if went_on {
+            return Ok(true);
         }
     }
-    Ok(went_on)
+    waits.0.retain(|row, _| seen.contains(row));
+    Ok(false)
 }
 
 async fn go_on(core: &Arc<Core>, link: &Link, row: GroupRow, waits: &mut Waits) -> Result<bool> {

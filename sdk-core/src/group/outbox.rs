@@ -12,7 +12,7 @@ use crate::conversation::send as conversation;
 use crate::envelope;
 use crate::event::{Event, MessageRef};
 use crate::group::rows::{self, MemberRow};
-use crate::group::sender_keys::OwnKey;
+use crate::group::sender_keys::{self, OwnKey};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::Transaction;
@@ -75,7 +75,8 @@ pub(crate) fn queue(
         .prepare_cached(
             "INSERT INTO group_outbox_recipient (outbox, account)
              SELECT ?1, account FROM group_member
-             WHERE conversation = ?2 AND left_ms IS NULL AND account <> ?3",
+             WHERE conversation = ?2 AND left_ms IS NULL AND account <> ?3 AND account NOT IN
+                 (SELECT account FROM contact WHERE blocked = 1)",
         )?
         .execute((id, conversation, local.account().as_bytes()))?;
     tx.prepare_cached("UPDATE message SET recipients = ?2 WHERE id = ?1")?
@@ -89,12 +90,7 @@ pub(crate) fn queue(
         )?;
         return Ok(());
     }
-    let lacking: usize = tx
-        .prepare_cached(
-            "SELECT count(*) FROM group_outbox_recipient r WHERE r.outbox = ?1 AND NOT EXISTS
-                 (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account)",
-        )?
-        .query_row((id, conversation), |row| row.get(0))?;
+    let lacking = sender_keys::lacking(tx, conversation, id, now_ms)?;
     if lacking <= KEYS_AT_ONCE
         && let Some(row) = find(tx, id)?
     {
@@ -112,7 +108,7 @@ pub(crate) fn encrypt(
     rng: &Randomness,
 ) -> Result<()> {
     let mut key = OwnKey::ready(tx, row.conversation, now_ms, rng)?;
-    for member in without_key(tx, row)? {
+    for member in without_key(tx, row, key.generation)? {
         key.give(tx, local, row.conversation, &member, now_ms, rng)?;
     }
     let iteration = key.iteration();
@@ -132,12 +128,15 @@ pub(crate) fn encrypt(
 }
 
 /// Whom a row is for, who are still in the group, and who lack the key.
-fn without_key(tx: &Transaction<'_>, row: &GroupRow) -> Result<Vec<MemberRow>> {
+fn without_key(tx: &Transaction<'_>, row: &GroupRow, generation: i64) -> Result<Vec<MemberRow>> {
     let mut query = tx.prepare_cached(
         "SELECT account FROM group_outbox_recipient r WHERE outbox = ?1 AND NOT EXISTS
-             (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account)",
+             (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account
+                  AND g.generation = ?3)",
     )?;
-    let accounts = query.query_map((row.id, row.conversation), |row| account(row, 0))?;
+    let accounts = query.query_map((row.id, row.conversation, generation), |row| {
+        account(row, 0)
+    })?;
     let mut lacking = Vec::new();
     for account in accounts {
         let member = rows::member(tx, row.conversation, account?)?;
@@ -170,13 +169,13 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<GroupRow>> {
 }
 
 /// Rows that the relay does not have for everybody yet, oldest first.
-pub(crate) fn waiting(db: &Connection, limit: usize) -> Result<Vec<GroupRow>> {
+pub(crate) fn waiting(db: &Connection, after: i64, limit: usize) -> Result<Vec<GroupRow>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM group_outbox WHERE id IN
+        "SELECT {COLUMNS} FROM group_outbox WHERE id > ?1 AND id IN
              (SELECT outbox FROM group_outbox_recipient WHERE stored = 0)
-         ORDER BY id LIMIT ?1"
+         ORDER BY id LIMIT ?2"
     ))?;
-    let rows = query.query_map([limit], read)?;
+    let rows = query.query_map((after, limit), read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -193,21 +192,17 @@ pub(crate) enum Reach {
 
 /// Whom a row still waits for, and how they can be reached.
 pub(crate) fn recipients(db: &Connection, row: &GroupRow) -> Result<Vec<(AccountId, Reach)>> {
-    let generation: Option<i64> = db
-        .prepare_cached("SELECT generation FROM own_sender_key WHERE conversation = ?1")?
-        .query_row([row.conversation], |row| row.get(0))
-        .optional()?;
     let mut query = db.prepare_cached(
         "SELECT r.account, g.iteration,
              EXISTS (SELECT 1 FROM outbox o WHERE o.id = g.outbox AND o.state < 2)
          FROM group_outbox_recipient r LEFT JOIN sender_key_given g
-             ON g.conversation = ?2 AND g.account = r.account
+             ON g.conversation = ?2 AND g.account = r.account AND g.generation = ?3
          WHERE r.outbox = ?1 AND r.stored = 0",
     )?;
-    let rows = query.query_map((row.id, row.conversation), |found| {
+    let rows = query.query_map((row.id, row.conversation, row.generation), |found| {
         let since: Option<u32> = found.get(1)?;
         let reach = match since {
-            Some(since) if generation == Some(row.generation) && since <= row.iteration => {
+            Some(since) if since <= row.iteration => {
                 if found.get(2)? {
                     Reach::KeyFirst
                 } else {

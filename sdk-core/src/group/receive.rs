@@ -13,7 +13,8 @@ use crate::event::Event;
 use crate::group::change::{Change, SignedChange};
 use crate::group::changes::{self, Taken};
 use crate::group::log::Log;
-use crate::group::{invite, rows, sender_keys};
+use crate::group::rows::{self, MemberRow};
+use crate::group::{invite, sender_keys};
 use crate::inbox::batch::{Batch, Received};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::store::Transaction;
@@ -45,7 +46,13 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
     if conversation.kind != Kind::Group {
         return Ok(Place::Never("wrong_conversation"));
     }
-    if !rows::is_member(batch.tx, conversation.id, batch.local.account())? {
+    // What the relay had before somebody was taken out counts, on every device; for this account as well.
+    let in_time = |member: &MemberRow| {
+        let left = member.left_ms;
+        left.is_none_or(|left| received.accepted_ms <= left)
+    };
+    let ours = rows::member(batch.tx, conversation.id, batch.local.account())?;
+    if !ours.is_some_and(|ours| in_time(&ours)) {
         return Ok(Place::Never("not_a_member"));
     }
     let mut unknown = false;
@@ -53,12 +60,7 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
         unknown |= !rows::has_change(batch.tx, conversation.id, *head)?;
     }
     let member = rows::member(batch.tx, conversation.id, from.account)?;
-    let Some(member) = member.filter(|member| {
-        // What the relay had before they were taken out counts, on every device.
-        member
-            .left_ms
-            .is_none_or(|left| received.accepted_ms <= left)
-    }) else {
+    let Some(member) = member.filter(in_time) else {
         return Ok(if unknown {
             Place::NotYet("unknown_member")
         } else {

@@ -71,31 +71,34 @@ impl OwnKey {
         rng: &Randomness,
     ) -> Result<Self> {
         let mut rng = rng.clone();
-        let mut own = if let Some(own) = Self::load(tx, conversation)? {
-            own
-        } else {
+        let Some(mut own) = Self::load(tx, conversation)? else {
             let id = uuid::Builder::from_random_bytes(rng.array()?).into_uuid();
-            Self {
+            return Ok(Self {
                 key: OutboundSenderKey::generate(DistributionId(id), &mut rng)?,
                 generation: 1,
                 messages: 0,
                 created_ms: now_ms,
-            }
+            });
         };
-        let spent = own.messages >= MAX_MESSAGES
-            || now_ms.abs_diff(own.created_ms) >= MAX_AGE_MS
-            || held_by_others(tx, conversation)?;
-        if spent {
+        if own.is_spent(tx, conversation, now_ms)? {
             own.key.rotate(&mut rng)?;
             own.generation = own.generation.saturating_add(1);
             own.messages = 0;
             own.created_ms = now_ms;
             tx.execute(
-                "DELETE FROM sender_key_given WHERE conversation = ?1",
+                "DELETE FROM sender_key_given WHERE conversation = ?1 AND generation NOT IN
+                     (SELECT generation FROM group_outbox WHERE conversation = ?1)",
                 [conversation],
             )?;
         }
         Ok(own)
+    }
+
+    /// Whether another key has to take its place before the next message.
+    fn is_spent(&self, tx: &Transaction<'_>, conversation: i64, now_ms: u64) -> Result<bool> {
+        Ok(self.messages >= MAX_MESSAGES
+            || now_ms.abs_diff(self.created_ms) >= MAX_AGE_MS
+            || held_by_others(tx, conversation, self.generation)?)
     }
 
     /// How many messages it has encrypted.
@@ -138,12 +141,14 @@ impl OwnKey {
         };
         let outbox_row = outbox::insert(tx, &row, now_ms, rng)?;
         tx.prepare_cached(
-            "INSERT OR REPLACE INTO sender_key_given (conversation, account, iteration, outbox)
-             VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO sender_key_given
+                 (conversation, account, generation, iteration, outbox)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute((
             conversation,
             to.account.as_bytes(),
+            self.generation,
             self.iteration(),
             outbox_row,
         ))?;
@@ -168,14 +173,35 @@ impl OwnKey {
     }
 }
 
-/// Whether somebody who is not in the group any more holds the present key.
-fn held_by_others(tx: &Transaction<'_>, conversation: i64) -> Result<bool> {
+/// Whether somebody who is not in the group any more holds the key.
+fn held_by_others(tx: &Transaction<'_>, conversation: i64, generation: i64) -> Result<bool> {
     let mut query = tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?1 AND NOT EXISTS
-             (SELECT 1 FROM group_member m WHERE m.conversation = g.conversation
-                  AND m.account = g.account AND m.left_ms IS NULL))",
+        "SELECT EXISTS (SELECT 1 FROM sender_key_given g
+             WHERE g.conversation = ?1 AND g.generation = ?2 AND NOT EXISTS
+                 (SELECT 1 FROM group_member m WHERE m.conversation = g.conversation
+                      AND m.account = g.account AND m.left_ms IS NULL))",
     )?;
-    Ok(query.query_row([conversation], |row| row.get(0))?)
+    Ok(query.query_row((conversation, generation), |row| row.get(0))?)
+}
+
+/// How many of those that a row is for would have to be given a key before it can be encrypted.
+pub(crate) fn lacking(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    row: i64,
+    now_ms: u64,
+) -> Result<usize> {
+    let generation = match OwnKey::load(tx, conversation)? {
+        Some(own) if !own.is_spent(tx, conversation, now_ms)? => own.generation,
+        // None has the key that is to come.
+        _ => 0,
+    };
+    let mut query = tx.prepare_cached(
+        "SELECT count(*) FROM group_outbox_recipient r WHERE r.outbox = ?1 AND NOT EXISTS
+             (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2
+                  AND g.account = r.account AND g.generation = ?3)",
+    )?;
+    Ok(query.query_row((row, conversation, generation), |row| row.get(0))?)
 }
 
 /// The first post of ours that a member may read: after all that was said before they came.

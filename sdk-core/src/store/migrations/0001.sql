@@ -319,13 +319,14 @@ CREATE TABLE own_sender_key (
     created_ms INTEGER NOT NULL
 ) STRICT;
 
--- Who was given the own sender key of the present generation.
+-- Who was given the own sender key, by generation: an older one is kept as long as something made with it waits.
 CREATE TABLE sender_key_given (
     conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
     account BLOB NOT NULL,
+    generation INTEGER NOT NULL,
     iteration INTEGER NOT NULL,             -- they can read from here on
     outbox INTEGER NOT NULL,                -- the row that takes it there
-    PRIMARY KEY (conversation, account)
+    PRIMARY KEY (conversation, account, generation)
 ) STRICT, WITHOUT ROWID;
 
 -- What others encrypt with.
