@@ -131,6 +131,8 @@ async fn reactions_pins_and_votes_are_the_same_on_both_sides_and_after_a_restart
     hers.vote(poll, &[1]).await?;
     his.pin_message(poll, true).await?;
     his.pin_message(message, true).await?;
+    // Who has not seen the pin yet may speak of the time before it.
+    until_seen(&pair.alice, message, "the pin", |found| found.pinned).await?;
     hers.pin_message(message, false).await?;
     for wrong in [&[2][..], &[0, 1]] {
         let refused = hers.vote(poll, wrong).await;
