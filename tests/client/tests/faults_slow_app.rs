@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use futures_util::StreamExt as _;
-use hushpost::{EVENT_BUFFER, Event, MessageState};
+use hushpost::{EVENT_BUFFER, Event, Events, MessageRef, MessageState};
 use hushpost_client_tests::script::{self, Doom};
 use hushpost_client_tests::{Pair, Person, TestError, text};
 use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
@@ -137,26 +137,33 @@ async fn what_was_sent_by_a_dropped_call_leaves_and_is_announced_all_the_same() 
     let relay = relay();
     let pair = Pair::meet(relay.address()).await?;
     let conversation = pair.alice.with(&pair.bob).await?;
+    // Offline nobody else writes: each of these has begun after the first look, and must happen.
+    pair.alice.client.disconnect().await;
+    let mut offline = Vec::new();
+    for number in 0..5 {
+        // Behind whatever still had the writer.
+        conversation.set_draft("a draft").await?;
+        let mut events = pair.alice.client.events();
+        let body = format!("dropped offline {number}");
+        poll_times(1, conversation.send(text(&body)?)).await;
+        offline.push((added(&pair.alice, &mut events).await?, body));
+    }
+    pair.alice.client.connect();
+    for (message, body) in offline {
+        assert_eq!(pair.bob.until_shown(message).await?, body);
+    }
+    // Online, with nothing that would help a message on. Where another transaction had the writer just then, the
+    // call was dropped in the queue, and nothing happened.
     let mut left = 0;
     for number in 0..1000 {
         let mut events = pair.alice.client.events();
         let body = format!("dropped {number}");
-        // After the first look the transaction runs by itself, unless another one had the writer just then:
-        // then the call was dropped in the queue, and nothing happened.
         poll_times(1, conversation.send(text(&body)?)).await;
-        // Behind it in the queue, and nothing that would help a message on.
         conversation.set_draft(&body).await?;
         if !pair.alice.texts(&pair.bob).await?.contains(&body) {
             continue;
         }
-        let added = |event: &Event| matches!(event, Event::MessageAdded { .. });
-        let announced = pair
-            .alice
-            .until_event(&mut events, "a message", added)
-            .await?;
-        let Event::MessageAdded { message, .. } = announced else {
-            panic!("{announced:?}");
-        };
+        let message = added(&pair.alice, &mut events).await?;
         assert_eq!(pair.bob.until_shown(message).await?, body);
         left += 1;
         if left == 5 {
@@ -164,6 +171,15 @@ async fn what_was_sent_by_a_dropped_call_leaves_and_is_announced_all_the_same() 
         }
     }
     panic!("only {left} of the dropped calls had begun");
+}
+
+/// The next message that is announced.
+async fn added(person: &Person, events: &mut Events) -> Result<MessageRef> {
+    let wanted = |event: &Event| matches!(event, Event::MessageAdded { .. });
+    match person.until_event(events, "a message", wanted).await? {
+        Event::MessageAdded { message, .. } => Ok(message),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
