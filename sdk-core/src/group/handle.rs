@@ -11,7 +11,7 @@ use crate::client::Core;
 use crate::content::ConversationId;
 use crate::conversation::Conversation;
 use crate::group::change::{Action, Details, Invite, Rules};
-use crate::group::{changes, invite, rows};
+use crate::group::{changes, invite, rows, shared_history};
 use crate::store::Transaction;
 use crate::{Error, InviteLink, Result};
 
@@ -205,6 +205,31 @@ impl Group {
     /// As [`add`](Self::add).
     pub async fn remove(&self, accounts: impl IntoIterator<Item = AccountId>) -> Result<()> {
         self.change(Action::Remove(accounts.into_iter().collect()))
+            .await
+    }
+
+    /// Tells a member what was said before they came: the newest messages that this device shows, at most so many
+    /// (and at most [`MAX_SHARED_MESSAGES`](crate::MAX_SHARED_MESSAGES)). Nobody is told anything unless a member calls this. Says how many go
+    /// out.
+    ///
+    /// Left out are messages that disappear, that were deleted, and changes of the group. The newcomer sees who told
+    /// them ([`Message::shared_by`](crate::Message::shared_by)): it is this account's word that the others wrote
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::Group`] unless both are members, [`Error::NotFound`], [`Error::Store`].
+    pub async fn share_history(&self, with: AccountId, messages: usize) -> Result<usize> {
+        let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
+        let told = Arc::clone(&self.core);
+        self.core
+            .store
+            .write_then(
+                move |tx| shared_history::give(tx, id, with, messages, now_ms, &rng),
+                move |count| {
+                    told.wake_outbox.notify_one();
+                    count
+                },
+            )
             .await
     }
 

@@ -111,6 +111,7 @@ CREATE TABLE message (
     delivered_ms INTEGER,
     read_ms INTEGER,
     recipients INTEGER,                     -- own, in a group: how many it went to
+    shared_by BLOB,                         -- a member who told it to us: it was said before we came
     notice INTEGER NOT NULL DEFAULT 0,      -- 1: a change of the group, never unread; 2: not shown at all
     quiet INTEGER NOT NULL DEFAULT 0,       -- an edit, reaction or the like: shows nowhere by itself
     starred_ms INTEGER,                     -- marked on this device
