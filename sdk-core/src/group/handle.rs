@@ -10,6 +10,7 @@ use crate::account::LocalDevice;
 use crate::client::Core;
 use crate::content::ConversationId;
 use crate::conversation::Conversation;
+use crate::conversation::changes::roles_changed;
 use crate::group::change::{Action, Details, Invite, Rules};
 use crate::group::{changes, invite, rows, shared_history};
 use crate::store::Transaction;
@@ -401,12 +402,17 @@ impl Group {
                 move |tx| {
                     let mut events = Vec::new();
                     changes::make(tx, id, &action, now_ms, &rng, &mut events)?;
-                    also(tx, changes::conversation_of(tx, id)?)?;
-                    Ok(events)
+                    let conversation = changes::conversation_of(tx, id)?;
+                    also(tx, conversation)?;
+                    let words_removed = roles_changed(tx, conversation, &mut events)?;
+                    Ok((events, words_removed))
                 },
-                move |events| {
+                move |(events, words_removed)| {
                     told.events.emit_all(events);
                     told.wake_outbox.notify_one();
+                    if words_removed {
+                        told.housekeeping.words_removed();
+                    }
                 },
             )
             .await

@@ -284,6 +284,7 @@ CREATE TABLE group_member (
     admin INTEGER NOT NULL,
     since INTEGER NOT NULL,                 -- stamp of the change that brought them in
     left_ms INTEGER,                        -- when they were taken out, by that change's stamp; NULL: a member
+    admin_until_ms INTEGER,                 -- when they were an admin no more, by that change's stamp
     PRIMARY KEY (conversation, account)
 ) STRICT, WITHOUT ROWID;
 
