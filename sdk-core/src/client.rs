@@ -11,6 +11,7 @@ pub(crate) mod engine;
 pub(crate) mod registration;
 mod trouble;
 pub(crate) mod upkeep;
+mod user_name;
 
 pub use core::ConnectionState;
 pub(crate) use core::Core;
@@ -22,15 +23,15 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use hushpost_wire::AccountId;
+use hushpost_wire::DeleteAccount;
 use hushpost_wire::client_frame::Request;
-use hushpost_wire::{DeleteAccount, SetUserName};
 
 use crate::account::{Contacts, LocalDevice};
 use crate::config::Config;
 use crate::content::{ConversationId, LinkPreview};
 use crate::conversation::rows as messages;
 use crate::conversation::{Conversation, ConversationList, SearchHit, features, search};
-use crate::event::{Events, MessageRef};
+use crate::event::{Event, Events, MessageRef};
 use crate::group::{Group, InviteLink, NewGroup, invite};
 use crate::media::{Media, link_preview};
 use crate::message::Message;
@@ -145,19 +146,26 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidInput`] for one's own account, [`Error::NotRegistered`], [`Error::Store`].
     pub async fn conversation_with(&self, account: AccountId) -> Result<Conversation> {
-        let now_ms = self.0.clock.now_ms();
+        let (now_ms, told) = (self.0.clock.now_ms(), Arc::clone(&self.0));
         let id = self
             .0
             .store
-            .write(move |tx| {
-                let local = LocalDevice::load(tx)?;
-                if account == local.account() {
-                    return Err(Error::InvalidInput("nobody writes to their own account"));
-                }
-                let stamp = crate::clock::Stamp::at(local.clock.corrected(now_ms));
-                let row = messages::open_with(tx, local.account(), account, true, stamp)?;
-                Ok(row.conversation_id)
-            })
+            .write_then(
+                move |tx| {
+                    let local = LocalDevice::load(tx)?;
+                    if account == local.account() {
+                        return Err(Error::InvalidInput("nobody writes to their own account"));
+                    }
+                    let stamp = crate::clock::Stamp::at(local.clock.corrected(now_ms));
+                    let row = messages::open_with(tx, local.account(), account, true, stamp)?;
+                    Ok(row.conversation_id)
+                },
+                move |conversation| {
+                    told.events
+                        .emit(Event::ConversationChanged { conversation });
+                    conversation
+                },
+            )
             .await?;
         Ok(self.conversation(id))
     }
@@ -247,15 +255,21 @@ impl Client {
     }
 
     /// Takes a user name at the relay: 3 to 32 of `a-z`, `0-9`, `_`, `.`, beginning with a letter. Empty gives
-    /// it up.
+    /// it up. A relay that lost its store is given it again; if somebody else has it by then,
+    /// [`Event::UserNameLost`](crate::Event::UserNameLost) says so.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Relay`] if it is taken or not allowed.
     pub async fn set_user_name(&self, name: &str) -> Result<()> {
-        let name = name.to_owned();
-        let request = Request::SetUserName(SetUserName { name });
-        self.0.link()?.request(request).await?;
-        Ok(())
+        user_name::set(&self.0, name).await
+    }
+
+    /// This account's user name; `None`: it has none.
+    ///
+    /// # Errors
+    /// [`Error::NotRegistered`], [`Error::Store`].
+    pub async fn user_name(&self) -> Result<Option<String>> {
+        user_name::get(&self.0).await
     }
 
     /// Removes the account from the relay, with all that waits there. What is on this device stays.
@@ -271,7 +285,7 @@ impl Client {
             .store
             .write(|tx| {
                 tx.execute(
-                    "UPDATE local_device SET registered = 0, storage_epoch = NULL",
+                    "UPDATE local_device SET registered = 0, storage_epoch = NULL, user_name = NULL",
                     [],
                 )?;
                 Ok(())

@@ -138,6 +138,11 @@ pub enum Event {
         /// Ones that were set up anew.
         renewed: Vec<DeviceId>,
     },
+    /// The relay lost this account's user name, and by now it is somebody else's, or not allowed any more.
+    UserNameLost {
+        /// The name.
+        name: String,
+    },
     /// A user name points to another account than before.
     NameMoved {
         /// The name.

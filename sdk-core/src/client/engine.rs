@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{LocalDevice, pre_keys};
 use crate::client::core::{ConnectionState, Core};
 use crate::client::registration::Registration;
-use crate::client::upkeep;
+use crate::client::{upkeep, user_name};
 use crate::connection::{self, Backoff, Ending, Link, OpenError, Pushes, RequestError};
 use crate::event::Event;
 use crate::inbox::{receipts, repair, task};
@@ -210,6 +210,7 @@ fn refused(error: &Error) -> Outcome {
 async fn begin(core: &Arc<Core>, link: &Link, welcome: &Welcome) -> Result<()> {
     prove(core, link, welcome, &Registration::open()).await?;
     set_delivery_token(core, link).await?;
+    user_name::restore(core, link).await?;
     let through = receive(core, link).await?;
     let local = core.store.read(LocalDevice::load).await?;
     if through > local.received_through {
@@ -253,7 +254,7 @@ async fn prove(
         let (address, key) = (local.address(), &local.authentication_key.signing_key());
         match connection::authenticate(link, welcome, &core.relay, address, key).await {
             Ok(authenticated) => {
-                note_relay(core, welcome).await?;
+                note_relay(core, welcome, false).await?;
                 return Ok(authenticated);
             }
             Err(error) if error.refusal() == Some(ErrorCode::AuthenticationFailed) => {}
@@ -261,7 +262,7 @@ async fn prove(
         }
     }
     let authenticated = bring(core, link, welcome, registration, &local).await?;
-    note_relay(core, welcome).await?;
+    note_relay(core, welcome, true).await?;
     Ok(authenticated)
 }
 
@@ -300,8 +301,9 @@ async fn bring(
     }
 }
 
-/// Stores what the welcome said: the relay's clock, and whether its store is another one.
-async fn note_relay(core: &Arc<Core>, welcome: &Welcome) -> Result<()> {
+/// Stores what the welcome said: the relay's clock, and whether its store is another one. `brought`: the account was
+/// brought there just now.
+async fn note_relay(core: &Arc<Core>, welcome: &Welcome, brought: bool) -> Result<()> {
     let (now_ms, relay_ms) = (core.clock.now_ms(), welcome.time_ms);
     let epoch = welcome.storage_epoch.clone();
     let told = Arc::clone(core);
@@ -316,6 +318,9 @@ async fn note_relay(core: &Arc<Core>, welcome: &Welcome) -> Result<()> {
                     "UPDATE local_device SET registered = 1, storage_epoch = ?1",
                     [epoch.as_ref()],
                 )?;
+                if brought {
+                    user_name::is_due(tx)?;
+                }
                 let same_store = local.storage_epoch.as_deref() == Some(epoch.as_ref());
                 if !same_store {
                     LocalDevice::save_position(tx, 0)?;

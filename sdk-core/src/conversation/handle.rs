@@ -248,9 +248,15 @@ impl Conversation {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn accept(&self) -> Result<()> {
+        let receipts_on = self.core.settings.read_receipts;
         self.change(
             |core| core.wake_receipts.notify_one(),
-            |tx, conversation| send::accept(tx, conversation),
+            move |tx, conversation| {
+                if receipts_on && !conversation.accepted {
+                    receipts::owe_all_read(tx, conversation.id)?;
+                }
+                send::accept(tx, conversation)
+            },
         )
         .await
     }

@@ -194,7 +194,7 @@ impl Observer {
     }
 
     async fn look(&mut self, id: ConversationId) -> Option<()> {
-        let read = self.core.store.read(move |db| summary(db, id)).await.ok()?;
+        let read = self.core.store.read(move |db| listed(db, id)).await.ok()?;
         let entry = read.filter(|entry| entry.archived == self.archived);
         let known = self.known.as_mut()?;
         let before = known.iter().position(|(_, known)| *known == id);
@@ -230,6 +230,7 @@ const COLUMNS: &str =
      -c.pinned_ms, -c.activity, c.id, c.last_message";
 const TABLES: &str = "conversation c LEFT JOIN contact p ON p.account = c.peer
      LEFT JOIN group_info g ON g.conversation = c.id";
+const LISTED: &str = "c.hidden = 0 AND coalesce(p.blocked, 0) = 0";
 
 fn page(
     db: &Connection,
@@ -238,7 +239,7 @@ fn page(
     limit: usize,
 ) -> Result<Vec<ConversationSummary>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND c.hidden = 0 AND coalesce(p.blocked, 0) = 0
+        "SELECT {COLUMNS} FROM {TABLES} WHERE c.archived = ?1 AND {LISTED}
          ORDER BY c.pinned_ms DESC, c.activity DESC, c.id LIMIT ?2 OFFSET ?3"
     ))?;
     let skip = i64::try_from(skip).unwrap_or(i64::MAX);
@@ -251,8 +252,17 @@ fn page(
 
 /// One conversation's entry.
 pub(crate) fn summary(db: &Connection, id: ConversationId) -> Result<Option<ConversationSummary>> {
+    entry(db, id, "c.hidden = 0")
+}
+
+/// One conversation's entry, if it is in the list.
+fn listed(db: &Connection, id: ConversationId) -> Result<Option<ConversationSummary>> {
+    entry(db, id, LISTED)
+}
+
+fn entry(db: &Connection, id: ConversationId, which: &str) -> Result<Option<ConversationSummary>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE c.conversation_id = ?1 AND c.hidden = 0"
+        "SELECT {COLUMNS} FROM {TABLES} WHERE c.conversation_id = ?1 AND {which}"
     ))?;
     let found = query.query_row([id.as_bytes()], read).optional()?;
     found

@@ -106,6 +106,17 @@ pub(crate) fn owe_read(tx: &Transaction<'_>, conversation: i64, through: i64) ->
     Ok(())
 }
 
+/// A request is accepted: what was read before is said to be, now.
+pub(crate) fn owe_all_read(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
+    tx.execute(
+        "INSERT OR IGNORE INTO receipt_due (conversation, kind, sender, device, chain, sequence)
+         SELECT conversation, ?2, sender, device, chain, sequence FROM message
+         WHERE conversation = ?1 AND shared_by IS NULL AND state = 2 AND quiet = 0 AND notice = 0",
+        (conversation, READ),
+    )?;
+    Ok(())
+}
+
 /// A request was accepted: what came before is confirmed now.
 pub(crate) fn owe_all_delivered(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
     tx.execute(

@@ -211,3 +211,35 @@ async fn cut_before_and_after_each_of_the_first_frames() -> Result {
     check_announced(&pair.alice, &pair.bob, alices).await?;
     check_announced(&pair.bob, &pair.alice, bobs).await
 }
+
+#[tokio::test]
+async fn a_relay_that_lost_its_disk_is_given_the_user_name_again() -> Result {
+    let mut relay = relay();
+    let alice = Person::registered("alice", relay.address()).await?;
+    let bob = Person::registered("bob", relay.address()).await?;
+    for (person, name) in [(&alice, "alice.a"), (&bob, "bob.b")] {
+        person.until_online().await?;
+        person.client.set_user_name(name).await?;
+    }
+    bob.client.disconnect().await;
+    let mut events = bob.client.events();
+    wipe(&mut relay);
+    again(&mut relay);
+    let mallory = Person::registered("mallory", relay.address()).await?;
+    mallory.until_online().await?;
+    mallory.client.set_user_name("bob.b").await?;
+    mallory
+        .until("the name to be back", || async {
+            let found = mallory.client.contacts().find_by_user_name("alice.a").await;
+            Ok(found.ok().filter(|found| *found == alice.account))
+        })
+        .await?;
+    assert_eq!(alice.client.user_name().await?.as_deref(), Some("alice.a"));
+    // Somebody was faster than Bob: he is told.
+    bob.client.connect();
+    let lost = |event: &Event| matches!(event, Event::UserNameLost { name } if name == "bob.b");
+    bob.until_event(&mut events, "the loss of the name", lost)
+        .await?;
+    assert_eq!(bob.client.user_name().await?, None);
+    Ok(())
+}

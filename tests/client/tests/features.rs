@@ -9,7 +9,7 @@
     missing_docs
 )]
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use hushpost::{
     Activity, Content, Event, FailureReason, ListChange, MessageState, Reply, Standing, Text,
 };
@@ -37,6 +37,14 @@ async fn friends() -> core::result::Result<(RelayProcess, Person, Person), TestE
     Ok((relay, alice, bob))
 }
 
+/// Waits for a change of an observed list.
+async fn until_change(
+    changes: &mut (impl Stream<Item = ListChange> + Unpin),
+    right: impl Fn(&ListChange) -> bool,
+) {
+    while !right(&changes.next().await.expect("a change")) {}
+}
+
 #[tokio::test]
 async fn a_strangers_message_waits_as_a_request_and_is_confirmed_once_accepted() -> Result {
     let (_relay, alice, bob) = alice_and_bob().await?;
@@ -58,14 +66,19 @@ async fn a_strangers_message_waits_as_a_request_and_is_confirmed_once_accepted()
 
     conversation.accept().await?;
     assert_eq!(conversation.summary().await?.standing, Standing::Accepted);
-    alice.until_state(hello, MessageState::Delivered).await?;
+    // That it was read before is said now.
+    alice.until_state(hello, MessageState::Read).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn who_is_blocked_is_not_shown_and_not_told() -> Result {
     let (_relay, alice, bob) = friends().await?;
+    let mut changes = bob.client.conversations().observe(false);
+    assert!(matches!(changes.next().await, Some(ListChange::Reset(list)) if list.len() == 1));
     bob.client.contacts().block(alice.account).await?;
+    // Whoever watches the list sees what whoever reads it does.
+    until_change(&mut changes, |change| *change == ListChange::Remove(0)).await;
     let unseen = alice.say(&bob, "can you hear me?").await?;
     alice.until_state(unseen, MessageState::Sent).await?;
     let refused = bob.with(&alice).await?.send(text("no")?).await;
@@ -81,6 +94,10 @@ async fn who_is_blocked_is_not_shown_and_not_told() -> Result {
     // What comes after is behind it in the mailbox: once that is shown, the unseen one was dropped.
     bob.client.disconnect().await;
     bob.client.contacts().unblock(alice.account).await?;
+    until_change(&mut changes, |change| {
+        matches!(change, ListChange::Insert(0, _))
+    })
+    .await;
     bob.client.connect();
     let seen = alice.say(&bob, "and now?").await?;
     bob.until_shown(seen).await?;

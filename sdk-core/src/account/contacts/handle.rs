@@ -10,6 +10,7 @@ use crate::account::contacts::{ContactRow, ensure, find, rows};
 use crate::account::safety::{self, ContactSafetyNumber};
 use crate::client::Core;
 use crate::connection::RequestError;
+use crate::conversation::rows as messages;
 use crate::event::Event;
 use crate::store::Transaction;
 use crate::{Error, Result};
@@ -130,13 +131,15 @@ impl Contacts {
                     ensure(tx, account)?;
                     let before = rows::by_user_name(tx, &name)?.filter(|before| *before != account);
                     rows::set_user_name(tx, account, &name)?;
-                    Ok(before.map(|from| Event::NameMoved {
-                        name,
-                        from,
-                        to: account,
-                    }))
+                    let mut events = shown_anew(tx, account)?;
+                    if let Some(from) = before {
+                        events.extend(shown_anew(tx, from)?);
+                        let to = account;
+                        events.push(Event::NameMoved { name, from, to });
+                    }
+                    Ok(events)
                 },
-                move |known| core.events.emit_all(known),
+                move |events| core.events.emit_all(events),
             )
             .await?;
         Ok(account)
@@ -225,10 +228,23 @@ impl Contacts {
             .write_then(
                 move |tx| {
                     ensure(tx, account)?;
-                    work(tx)
+                    work(tx)?;
+                    shown_anew(tx, account)
                 },
-                move |()| core.wake_outbox.notify_one(),
+                move |events| {
+                    core.events.emit_all(events);
+                    core.wake_outbox.notify_one();
+                },
             )
             .await
     }
+}
+
+/// What is shown of somebody changed: their entry in the list, if there is one.
+fn shown_anew(tx: &Transaction<'_>, account: AccountId) -> Result<Vec<Event>> {
+    let conversation = messages::with_peer(tx, account)?;
+    let changed = conversation.map(|conversation| Event::ConversationChanged {
+        conversation: conversation.conversation_id,
+    });
+    Ok(changed.into_iter().collect())
 }

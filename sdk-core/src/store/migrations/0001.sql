@@ -15,6 +15,8 @@ CREATE TABLE local_device (
     device_list BLOB NOT NULL,              -- as signed by the account key
     device_list_signature BLOB NOT NULL,
     device_list_version INTEGER NOT NULL,
+    user_name TEXT,                         -- taken at the relay
+    user_name_due INTEGER NOT NULL DEFAULT 0, -- the relay forgot it
     registered INTEGER NOT NULL DEFAULT 0,  -- the relay of storage_epoch knows the list above
     storage_epoch BLOB,                     -- of the relay we last spoke to, 16 bytes
     received_through INTEGER NOT NULL DEFAULT 0, -- mailbox position, stored durably
