@@ -167,13 +167,14 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// What the log amounts to, for everybody to read.
+/// What the log amounts to, for everybody to read; with when the relay took the last of it.
 pub(crate) fn save(
     tx: &Transaction<'_>,
     conversation: i64,
     state: &GroupState,
     heads: &[ChangeId],
     forked: bool,
+    accepted_ms: u64,
 ) -> Result<()> {
     let heads: Vec<u8> = heads.iter().flat_map(|head| head.0).collect();
     tx.prepare_cached(
@@ -224,14 +225,20 @@ pub(crate) fn save(
         }
     }
     for (account, row) in known {
-        let left = state.departed.get(&account).copied().unwrap_or_default();
-        if row.left_ms != Some(left.ms()) {
+        let stamped = state.departed.get(&account).copied().unwrap_or_default();
+        let left_ms = if stamped.ms() <= accepted_ms {
+            stamped.ms()
+        } else {
+            // Nobody leaves later than they say so: they would be heard, and be on no list.
+            accepted_ms.min(row.left_ms.unwrap_or(accepted_ms))
+        };
+        if row.left_ms != Some(left_ms) {
             write.execute((
                 conversation,
                 account.as_bytes(),
                 false,
                 signed(row.since.to_bits()),
-                Some(signed(left.ms())),
+                Some(signed(left_ms)),
             ))?;
         }
     }

@@ -49,7 +49,10 @@ async fn two_admins_at_once_end_in_one_state_in_whichever_order_they_are_told_of
     let (a, b) = (alice.account, bob.account);
     let (c, e) = (carol.account, erin.account);
     let rule = line.on_delivery(move |delivery, who| {
-        let from = delivery.sender.as_ref().map(|sender| sender.account.to_vec());
+        let from = delivery
+            .sender
+            .as_ref()
+            .map(|sender| sender.account.to_vec());
         let is_from = |account: hushpost::AccountId| from.as_deref() == Some(account.as_bytes());
         let held = is_from(b) && (who.is(a) || who.is(c)) || is_from(a) && (who.is(b) || who.is(e));
         if held { Verdict::Hold } else { Verdict::Pass }
@@ -78,8 +81,7 @@ async fn two_admins_at_once_end_in_one_state_in_whichever_order_they_are_told_of
     for person in [alice, bob, erin, dave, fred] {
         crew.says(person, "here").await?;
     }
-    let both =
-        |info: &GroupInfo| dave_in(info) && fred_in(info) && !is_member(info, carol.account);
+    let both = |info: &GroupInfo| dave_in(info) && fred_in(info) && !is_member(info, carol.account);
     for person in [alice, bob, erin, dave, fred] {
         crew.until_info(person, "both branches", both).await?;
     }
@@ -99,10 +101,7 @@ async fn an_admin_who_tells_each_another_thing_is_found_out() -> Outcome {
     let mut stage = Stage::new().await?;
     let [alice, carol] = stage.others();
     stage.mallory_is_an_admin().await?;
-    let mut events = [
-        stage.alice().client.events(),
-        stage.carol().client.events(),
-    ];
+    let mut events = [stage.alice().client.events(), stage.carol().client.events()];
     // Two changes in one place: Alice is told of a name, Carol that Dave is in.
     let dave = stage.dave().account;
     let to_alice = stage.mallory.change(Change::names("mallory's"));
@@ -142,7 +141,9 @@ async fn who_was_an_admin_does_not_go_on_as_one() -> Outcome {
     let mallory = stage.mallory.account();
     stage.crew.of(stage.alice()).demote(mallory).await?;
     let one_admin = |info: &GroupInfo| info.members.iter().filter(|one| one.admin).count() == 1;
-    let known = stage.crew.until_info(stage.carol(), "the demotion", one_admin);
+    let known = stage
+        .crew
+        .until_info(stage.carol(), "the demotion", one_admin);
     known.await?;
     let told = |member: &crate::member::Member, _: &_| member.log.len() > before_demotion;
     stage.mallory.hear(&stage.line, "it", told).await?;
@@ -162,6 +163,7 @@ async fn who_was_an_admin_does_not_go_on_as_one() -> Outcome {
             stage.mallory.log = demoted[..past].to_vec();
             let signed = stage.mallory.change(wish.clone());
             stage.claim(&signed).await?;
+            stage.claim(&signed).await?;
         }
     }
     stage.behind().await?;
@@ -179,6 +181,9 @@ async fn who_was_an_admin_does_not_go_on_as_one() -> Outcome {
     stage.as_before(&before).await?;
     stage.both_say("as before").await?;
     stage.nothing_for(dave);
+    for person in &stage.crew.people[..2] {
+        assert_eq!(stage.notices_by(person, mallory).await?, 0);
+    }
     Ok(())
 }
 

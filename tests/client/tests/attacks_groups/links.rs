@@ -153,7 +153,10 @@ async fn a_guest_who_has_to_wait_waits() -> Outcome {
         let mut log = member.log.iter();
         log.any(|signed| signed.read().invite.is_some())
     };
-    stage.mallory.hear(&stage.line, "the link", has_link).await?;
+    stage
+        .mallory
+        .hear(&stage.line, "the link", has_link)
+        .await?;
     for _ in 0..5 {
         shows(&mut eve, &stage, secret(&link)).await?;
     }

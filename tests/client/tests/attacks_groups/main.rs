@@ -39,7 +39,7 @@ mod rotation;
 
 use std::error::Error;
 
-use hushpost::{AccountId, GroupInfo, MessageRef};
+use hushpost::{AccountId, Content, GroupInfo, MessageRef};
 use hushpost_client_tests::{Crew, Person, PersonOptions};
 use hushpost_evil_relay::EvilRelay;
 use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
@@ -189,6 +189,15 @@ impl Stage {
     /// Somebody was given nothing by Alice or Carol.
     fn nothing_for(&self, account: AccountId) {
         assert_eq!(self.sent_to(account).len(), 0);
+    }
+
+    /// How many changes somebody is shown as made by this author.
+    async fn notices_by(&self, person: &Person, author: AccountId) -> Outcome<usize> {
+        let history = self.crew.history(person).await?;
+        let notices = history.iter().filter(|message| {
+            matches!(message.content, Content::GroupChange(_)) && message.id.sender == author
+        });
+        Ok(notices.count())
     }
 
     /// What the group is for Alice and for Carol.

@@ -125,10 +125,13 @@ impl Member {
     }
 
     pub async fn tell_key(&mut self, to: AccountId, key: SenderKey) -> Outcome {
-        self.tell(to, Plaintext {
-            sender_key: Some(key),
-            ..Plaintext::default()
-        })
+        self.tell(
+            to,
+            Plaintext {
+                sender_key: Some(key),
+                ..Plaintext::default()
+            },
+        )
         .await
     }
 
@@ -144,10 +147,13 @@ impl Member {
             conversation: self.group.clone(),
             changes: changes.to_vec(),
         };
-        self.tell(to, Plaintext {
-            group_log: Some(log),
-            ..Plaintext::default()
-        })
+        self.tell(
+            to,
+            Plaintext {
+                group_log: Some(log),
+                ..Plaintext::default()
+            },
+        )
         .await
     }
 
@@ -157,10 +163,13 @@ impl Member {
             conversation: self.group.clone(),
             heads: Vec::new(),
         };
-        self.tell(of, Plaintext {
-            group_log_request: Some(request),
-            ..Plaintext::default()
-        })
+        self.tell(
+            of,
+            Plaintext {
+                group_log_request: Some(request),
+                ..Plaintext::default()
+            },
+        )
         .await
     }
 
@@ -182,10 +191,13 @@ impl Member {
             ranges,
             envelopes,
         };
-        self.tell(of, Plaintext {
-            resend_request: Some(request),
-            ..Plaintext::default()
-        })
+        self.tell(
+            of,
+            Plaintext {
+                resend_request: Some(request),
+                ..Plaintext::default()
+            },
+        )
         .await
     }
 
@@ -367,4 +379,3 @@ pub fn group_message(envelope: &[u8]) -> Option<SenderKeyMessage> {
 pub fn now_stamp() -> u64 {
     hushpost::Clock::now_ms(&hushpost::SystemClock) << 16
 }
-

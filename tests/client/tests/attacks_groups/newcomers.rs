@@ -44,7 +44,11 @@ async fn a_newcomer_opens_nothing_that_the_relay_kept() -> Outcome {
     assert!(kept.closed >= 6, "{}", kept.closed);
     assert_eq!(kept.texts, [""; 0]);
     let heard = asks_for_all(&mut stage).await?;
-    assert!(heard.texts.iter().all(|text| !text.contains(BEFORE)), "{:?}", heard.texts);
+    assert!(
+        heard.texts.iter().all(|text| !text.contains(BEFORE)),
+        "{:?}",
+        heard.texts
+    );
     Ok(())
 }
 
@@ -80,16 +84,25 @@ async fn an_admin_gives_nobody_a_past_that_is_not_its_own() -> Outcome {
     stage.claim(&adds).await?;
     let is_in = |info: &hushpost::GroupInfo| is_member(info, second.account());
     for person in &stage.crew.people[..2] {
-        stage.crew.until_info(person, "the other self", is_in).await?;
+        stage
+            .crew
+            .until_info(person, "the other self", is_in)
+            .await?;
     }
     second.group = stage.mallory.group.clone();
     second.log = stage.mallory.log.clone();
     second.log.push(adds);
     stage.both_say("since").await?;
     let since = |_: &_, heard: &Heard| heard.texts.iter().any(|text| text == "carol since");
-    second.hear(&stage.line, "what is said since", since).await?;
+    second
+        .hear(&stage.line, "what is said since", since)
+        .await?;
     stage.mallory = second;
     let heard = asks_for_all(&mut stage).await?;
-    assert!(heard.texts.iter().all(|text| !text.contains(BEFORE)), "{:?}", heard.texts);
+    assert!(
+        heard.texts.iter().all(|text| !text.contains(BEFORE)),
+        "{:?}",
+        heard.texts
+    );
     Ok(())
 }

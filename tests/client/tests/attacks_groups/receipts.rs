@@ -1,6 +1,6 @@
 //! D9: a receipt counts for who sent it, and for what was sent to them.
 
-use hushpost::{MessageRef, MessageReceipts, MessageState};
+use hushpost::{MessageReceipts, MessageRef, MessageState};
 use hushpost_client_tests::PersonOptions;
 
 use crate::member::{Heard, Member};
@@ -46,7 +46,10 @@ async fn only_who_was_sent_a_message_says_that_it_is_there() -> Outcome {
     stage.alice().until_state(early, MessageState::Sent).await?;
     stage.carol().client.connect();
     stage.carol().until_shown(early).await?;
-    stage.alice().until_state(early, MessageState::Delivered).await?;
+    stage
+        .alice()
+        .until_state(early, MessageState::Delivered)
+        .await?;
     stage.mallory_comes().await?;
     stage.carol().client.disconnect().await;
     let late = stage.crew.says(stage.alice(), "with mallory").await?;
@@ -73,16 +76,25 @@ async fn only_who_was_sent_a_message_says_that_it_is_there() -> Outcome {
     let hello = mallory.say(alice, "all read").await?;
     stage.alice().until_shown(hello).await?;
     let receipts = stage.receipts(early).await?;
-    assert_eq!((receipts.recipients, receipts.delivered(), receipts.read()), (1, 1, 0));
+    assert_eq!(
+        (receipts.recipients, receipts.delivered(), receipts.read()),
+        (1, 1, 0)
+    );
     let receipts = stage.receipts(late).await?;
-    assert_eq!((receipts.recipients, receipts.delivered(), receipts.read()), (2, 1, 1));
+    assert_eq!(
+        (receipts.recipients, receipts.delivered(), receipts.read()),
+        (2, 1, 1)
+    );
     assert_eq!(receipts.members[0].account, mallory.account());
     let state = stage.alice().client.message(late).await?.unwrap().state;
     assert_eq!(state, MessageState::Sent);
     // Carol comes, and says so herself.
     stage.carol().client.connect();
     stage.carol().until_shown(late).await?;
-    stage.alice().until_state(late, MessageState::Delivered).await?;
+    stage
+        .alice()
+        .until_state(late, MessageState::Delivered)
+        .await?;
     Ok(())
 }
 
@@ -112,6 +124,9 @@ async fn who_is_out_confirms_nothing() -> Outcome {
     }
     stage.carol().client.connect();
     stage.carol().until_shown(since).await?;
-    stage.alice().until_state(since, MessageState::Delivered).await?;
+    stage
+        .alice()
+        .until_state(since, MessageState::Delivered)
+        .await?;
     Ok(())
 }

@@ -22,7 +22,13 @@ impl Stage {
         self.mallory.listen(&self.line);
         self.both_say("after").await?;
         let heard = self.mallory.listen(&self.line);
-        assert_eq!(heard.texts, [""; 0]);
+        // What it was sent while it was in, it may be sent again.
+        let mut texts = heard.texts.iter();
+        assert!(
+            texts.all(|text| text.ends_with("before")),
+            "{:?}",
+            heard.texts
+        );
         assert!(heard.closed >= 2, "{}", heard.closed);
         Ok(())
     }
@@ -144,9 +150,14 @@ async fn who_was_taken_out_is_given_nothing_that_was_said_since() -> Outcome {
         stage.mallory.ask_changes(other).await?;
     }
     stage.behind().await?;
-    stage.both_say("and later").await?;
+    stage.both_say("and after").await?;
     let heard = stage.mallory.listen(&stage.line);
-    assert_eq!(heard.texts, [""; 0]);
+    let mut texts = heard.texts.iter();
+    assert!(
+        texts.all(|text| text.ends_with("before")),
+        "{:?}",
+        heard.texts
+    );
     // Neither who came since, nor how the group is called now.
     assert_eq!(stage.mallory.log.len(), known);
     Ok(())
@@ -158,7 +169,10 @@ async fn who_is_out_is_not_heard() -> Outcome {
     let others = stage.others();
     stage.mallory_goes().await?;
     let talk = [texts(&stage, 0).await?, texts(&stage, 1).await?];
-    stage.mallory.post_to(&others, content(b"still here")).await?;
+    stage
+        .mallory
+        .post_to(&others, content(b"still here"))
+        .await?;
     for other in others {
         let post = Some(stage.mallory.post(content(b"still here")));
         let plaintext = Plaintext {
@@ -168,7 +182,10 @@ async fn who_is_out_is_not_heard() -> Outcome {
         stage.mallory.tell(other, plaintext).await?;
         stage.mallory.give_key(other).await?;
     }
-    stage.mallory.post_to(&others, content(b"still here")).await?;
+    stage
+        .mallory
+        .post_to(&others, content(b"still here"))
+        .await?;
     stage.behind().await?;
     assert_eq!(texts(&stage, 0).await?, talk[0]);
     assert_eq!(texts(&stage, 1).await?, talk[1]);
@@ -195,7 +212,10 @@ async fn who_leaves_in_the_far_future_is_not_heard_until_then() -> Outcome {
     let named = |info: &hushpost::GroupInfo| info.name == "ours";
     let known = stage.crew.until_info(stage.carol(), "the name", named);
     known.await?;
-    stage.mallory.post_to(&others, content(b"a ghost speaks")).await?;
+    stage
+        .mallory
+        .post_to(&others, content(b"a ghost speaks"))
+        .await?;
     stage.behind().await?;
     assert_eq!(texts(&stage, 0).await?, talk[0]);
     assert_eq!(texts(&stage, 1).await?, talk[1]);

@@ -18,14 +18,16 @@ use hushpost::{AccountId, ConversationId, MessageId, MessageRef};
 use hushpost_client_tests::TestError;
 use hushpost_harness::{Client, Identity};
 use hushpost_protocol::{
-    IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, LocalParty, MessageType, OneTimePreKeyBundle,
-    OneTimePreKeyId, PqPolicy, PreKeyBundle, ProtocolAddress, PublicKey, RegistrationId, ServiceId,
-    Session, SignalMessage, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, LocalParty, MessageType,
+    OneTimePreKeyBundle, OneTimePreKeyId, PqPolicy, PreKeyBundle, ProtocolAddress, PublicKey,
+    RegistrationId, ServiceId, Session, SignalMessage, SignedPreKeyBundle, SignedPreKeyId,
+    Timestamp,
 };
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
 use hushpost_wire::{
-    FetchPreKeyBundles, PreKeyBundles, PutDeviceList, Recipient, RecipientDevice, Send, VerifiedDeviceList,
+    FetchPreKeyBundles, PreKeyBundles, PutDeviceList, Recipient, RecipientDevice, Send,
+    VerifiedDeviceList,
 };
 use prost::Message as _;
 use rand::rngs::SysRng;
@@ -161,6 +163,7 @@ pub struct Puppet {
     pub identity: Identity,
     key: IdentityKeyPair,
     lines: BTreeMap<AccountId, Line>,
+    relay: SocketAddr,
     connection: Client,
     peer: AccountId,
     pub chain: u64,
@@ -179,6 +182,7 @@ impl Puppet {
             identity,
             key,
             lines: BTreeMap::new(),
+            relay,
             connection,
             peer,
             chain: rand::random(),
@@ -225,7 +229,12 @@ impl Puppet {
         device.identity_key = self.key.public_key().to_bytes();
         device.registration_id = device.registration_id % 10_000 + 1;
         self.lines.clear();
-        self.put_list().await
+        self.identity.list_version += 1;
+        // The relay ends the connection of a device that is another now.
+        let _ended = self.publish().await;
+        let connected = Client::connect_as(self.relay, &self.identity, 1).await?;
+        self.connection = connected.0;
+        Ok(())
     }
 
     /// Puts one more device on the list, that nobody has the keys of.
@@ -233,11 +242,6 @@ impl Puppet {
         self.identity.add_device()?;
         let key = IdentityKeyPair::generate(&mut SysRng).unwrap();
         self.identity.devices[1].identity_key = key.public_key().to_bytes();
-        self.publish().await
-    }
-
-    async fn put_list(&mut self) -> Result<(), TestError> {
-        self.identity.list_version += 1;
         self.publish().await
     }
 
