@@ -48,7 +48,9 @@ pub use contact_card::{ContactCard, MAX_CARD_ENTRIES, MAX_CARD_NAME_LEN};
 pub use control::{Activity, ReceiptKind};
 pub(crate) use control::{Gone, Receipt, ResendRequest, SequenceRange, Typing};
 pub use emoji::{Emoji, MAX_EMOJI_LEN};
-pub(crate) use group::{GroupLog, GroupLogRequest, JoinRequest, SenderKey};
+pub(crate) use group::{
+    GroupLog, GroupLogRequest, JoinRequest, SenderKey, SharedHistory, SharedPost,
+};
 pub use ids::ConversationId;
 pub(crate) use ids::{ChainId, Sequence};
 pub use link_preview::{

@@ -159,6 +159,13 @@ pub enum Event {
         /// Whose change came second here.
         author: AccountId,
     },
+    /// A member told this account what was said before it came: read the history again.
+    HistoryShared {
+        /// Where.
+        group: ConversationId,
+        /// Who told it.
+        by: AccountId,
+    },
     /// Somebody with the invite link asks to be let in.
     JoinRequested {
         /// Where.

@@ -15,6 +15,7 @@
 //! - [`change`], [`state`], [`log`]: pure; [`rows`]: the log in the database; [`changes`]: making and taking one
 //! - [`sender_keys`]: ours and theirs; [`outbox`] and [`delivery`]: one ciphertext for all
 //! - [`receive`]: posts, keys and logs that come in; [`resend`]: for who could not read; [`receipts`]: who has what
+//! - [`shared_history`]: what a newcomer is told of what was said before
 //! - [`invite`]: links; [`handle`] and [`notice`]: as the app sees it
 //!
 //! Must never: take a member list, a role or a key from anybody but the log and its authors, or encrypt with a
@@ -33,6 +34,7 @@ pub(crate) mod receive;
 pub(crate) mod resend;
 pub(crate) mod rows;
 pub(crate) mod sender_keys;
+pub(crate) mod shared_history;
 pub(crate) mod state;
 
 pub use change::{MAX_DESCRIPTION_LEN, MAX_GROUP_NAME_LEN, MAX_ICON_LEN, MAX_MEMBERS};
@@ -40,6 +42,7 @@ pub use handle::{Group, GroupInfo, GroupMember, GroupSettings, NewGroup};
 pub use invite::InviteLink;
 pub use notice::{GroupChangeMessage, GroupNotice};
 pub use receipts::{MemberReceipt, MessageReceipts};
+pub use shared_history::MAX_SHARED_MESSAGES;
 
 use crate::account::LocalDevice;
 use crate::error::GroupRefusal;

@@ -94,8 +94,8 @@ pub use error::{Error, GroupRefusal, Result};
 pub use event::{EVENT_BUFFER, Event, Events, MessageRef};
 pub use group::{
     Group, GroupChangeMessage, GroupInfo, GroupMember, GroupNotice, GroupSettings, InviteLink,
-    MAX_DESCRIPTION_LEN, MAX_GROUP_NAME_LEN, MAX_ICON_LEN, MAX_MEMBERS, MemberReceipt,
-    MessageReceipts, NewGroup,
+    MAX_DESCRIPTION_LEN, MAX_GROUP_NAME_LEN, MAX_ICON_LEN, MAX_MEMBERS, MAX_SHARED_MESSAGES,
+    MemberReceipt, MessageReceipts, NewGroup,
 };
 pub use hushpost_wire::{AccountId, DeviceId, MessageId};
 pub use media::{

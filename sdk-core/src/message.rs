@@ -29,6 +29,11 @@ pub struct Message {
     pub delivered_ms: Option<u64>,
     /// When it was read.
     pub read_ms: Option<u64>,
+    /// In a group: a member told it to this account, which came later ([`Group::share_history`]). That its sender
+    /// wrote it is that member's word alone. `None` for all others.
+    ///
+    /// [`Group::share_history`]: crate::Group::share_history
+    pub shared_by: Option<AccountId>,
     /// Its place in the history.
     pub cursor: Cursor,
     /// How often it had been forwarded when it was sent here; 0: it was written here.

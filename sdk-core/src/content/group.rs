@@ -1,14 +1,19 @@
 //! What members of a group say to each other beside messages: keys, changes, requests. Over 1:1 sessions alone.
 
+use hushpost_wire::{AccountId, DeviceId, MessageId};
 use zeroize::Zeroizing;
 
+use crate::clock::Stamp;
 use crate::content::{ChainId, ContentError, ConversationId, Sequence, generated};
+use crate::event::MessageRef;
 use crate::group::change::{ChangeId, SignedChange};
 
 /// Bytes of a sender key distribution message.
 const MAX_DISTRIBUTION_LEN: usize = 256;
 /// Changes in one message.
 pub(crate) const MAX_LOG_CHANGES: usize = 256;
+/// Posts in one message of shared history.
+pub(crate) const MAX_SHARED_POSTS: usize = 256;
 /// Heads in one request, and in one post.
 pub(crate) const MAX_GROUP_HEADS: usize = 16;
 
@@ -34,6 +39,24 @@ pub(crate) struct GroupLog {
 pub(crate) struct GroupLogRequest {
     pub(crate) conversation: ConversationId,
     pub(crate) heads: Vec<ChangeId>,
+}
+
+/// What was said before a newcomer came.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SharedHistory {
+    pub(crate) conversation: ConversationId,
+    pub(crate) posts: Vec<SharedPost>,
+}
+
+/// A post as another member has it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SharedPost {
+    pub(crate) id: MessageRef,
+    pub(crate) device: DeviceId,
+    pub(crate) stamp: Stamp,
+    pub(crate) sequence: Sequence,
+    /// An encoded `Content`.
+    pub(crate) content: Vec<u8>,
 }
 
 /// A wish to be let in.
@@ -117,6 +140,50 @@ impl GroupLogRequest {
         Ok(Self {
             conversation: read_group(&request.conversation)?,
             heads: read_heads(&request.heads)?,
+        })
+    }
+}
+
+impl SharedHistory {
+    pub(super) fn write(self) -> generated::SharedHistory {
+        let posts = self.posts.into_iter().map(|post| generated::SharedPost {
+            author: post.id.sender.as_bytes().to_vec(),
+            device: post.device.into(),
+            message_id: post.id.id.as_bytes().to_vec(),
+            stamp: post.stamp.to_bits(),
+            sequence: post.sequence.get(),
+            content: post.content,
+        });
+        generated::SharedHistory {
+            conversation: self.conversation.as_bytes().to_vec(),
+            posts: posts.collect(),
+        }
+    }
+
+    pub(super) fn read(history: generated::SharedHistory) -> Result<Self, ContentError> {
+        if history.posts.len() > MAX_SHARED_POSTS {
+            return Err(ContentError::TooLong("shared history"));
+        }
+        let posts = history.posts.into_iter().map(SharedPost::read);
+        Ok(Self {
+            conversation: read_group(&history.conversation)?,
+            posts: posts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl SharedPost {
+    fn read(post: generated::SharedPost) -> Result<Self, ContentError> {
+        let malformed = ContentError::Malformed("shared post");
+        Ok(Self {
+            id: MessageRef {
+                sender: AccountId::from_slice(&post.author).map_err(|_| malformed)?,
+                id: MessageId::from_slice(&post.message_id).map_err(|_| malformed)?,
+            },
+            device: DeviceId::new(post.device).map_err(|_| malformed)?,
+            stamp: Stamp::checked(post.stamp).ok_or(malformed)?,
+            sequence: Sequence::new(post.sequence)?,
+            content: post.content,
         })
     }
 }

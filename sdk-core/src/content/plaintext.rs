@@ -7,7 +7,7 @@ use prost::Message as _;
 use crate::content::control::MAX_ENVELOPES;
 use crate::content::{
     ContentError, Gone, GroupLog, GroupLogRequest, JoinRequest, MAX_PLAINTEXT_LEN, Post, Receipt,
-    ResendRequest, SenderKey, Typing, generated,
+    ResendRequest, SenderKey, SharedHistory, Typing, generated,
 };
 
 /// What is said.
@@ -22,6 +22,7 @@ pub(crate) enum Body {
     GroupLog(GroupLog),
     GroupLogRequest(GroupLogRequest),
     JoinRequest(JoinRequest),
+    SharedHistory(SharedHistory),
     /// A kind of a later version.
     Unknown,
 }
@@ -58,6 +59,7 @@ impl Body {
             Self::GroupLog(log) => Wire::GroupLog(log.write()),
             Self::GroupLogRequest(request) => Wire::GroupLogRequest(request.write()),
             Self::JoinRequest(request) => Wire::JoinRequest(request.write()),
+            Self::SharedHistory(history) => Wire::SharedHistory(history.write()),
             Self::Unknown => return Err(ContentError::Malformed("body")),
         };
         let bytes = generated::Plaintext {
@@ -118,6 +120,9 @@ impl Plaintext {
                 Body::GroupLogRequest(GroupLogRequest::read(&request)?)
             }
             Some(Wire::JoinRequest(request)) => Body::JoinRequest(JoinRequest::read(request)?),
+            Some(Wire::SharedHistory(history)) => {
+                Body::SharedHistory(SharedHistory::read(history)?)
+            }
         };
         Ok(Self {
             device_list: plaintext.device_list.map(|list| SignedDeviceList {
@@ -136,8 +141,9 @@ mod tests {
     use super::*;
     use crate::clock::Stamp;
     use crate::content::{
-        Activity, ChainId, ConversationId, Head, ReceiptKind, Sequence, SequenceRange,
+        Activity, ChainId, ConversationId, Head, ReceiptKind, Sequence, SequenceRange, SharedPost,
     };
+    use crate::event::MessageRef;
     use crate::group::change::{ChangeId, SignedChange};
     use hushpost_wire::{AccountId, DeviceId};
     use proptest::prelude::*;
@@ -213,6 +219,19 @@ mod tests {
             Body::JoinRequest(JoinRequest {
                 conversation,
                 secret: [8; 32].into(),
+            }),
+            Body::SharedHistory(SharedHistory {
+                conversation,
+                posts: vec![SharedPost {
+                    id: MessageRef {
+                        sender: account,
+                        id,
+                    },
+                    device: DeviceId::PRIMARY,
+                    stamp: Stamp::checked(7).unwrap(),
+                    sequence: Sequence::new(2).unwrap(),
+                    content: vec![1, 2],
+                }],
             }),
         ]
     }

@@ -17,6 +17,8 @@
 //! changes of nothing.
 
 #[cfg(test)]
+mod admin_tests;
+#[cfg(test)]
 mod own_tests;
 mod read;
 mod resolve;
@@ -47,6 +49,9 @@ const MAX_EDITS: usize = 100;
 /// Other changes of one kind that one account may have on one message; only the last counts.
 const MAX_REPEATS: usize = 16;
 
+/// How long after somebody was an admin no more a deletion of theirs may reach the relay: they may not have known.
+const LATE_MS: u64 = 5 * 60 * 1000;
+
 /// What came of a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -65,19 +70,50 @@ pub(crate) struct Arrived {
     pub(crate) words_removed: bool,
 }
 
-/// Whether an account may delete what others wrote in a conversation.
+/// Whether an account may delete what others wrote in a conversation: now, or, for a deletion that the relay accepted
+/// then, when it was sent. Whoever is an admin no more may not have known: the same on every device, in whatever
+/// order the two came.
 pub(crate) fn may_delete_for_others(
     db: &Connection,
-    conversation: &ConversationRow,
+    (conversation, kind): (i64, Kind),
     account: AccountId,
+    accepted_ms: Option<u64>,
 ) -> Result<bool> {
-    match conversation.kind {
-        Kind::Direct(_) => Ok(false),
-        Kind::Group => {
-            let member = group::rows::member(db, conversation.id, account)?;
-            Ok(member.is_some_and(|member| member.admin && member.left_ms.is_none()))
-        }
+    if kind != Kind::Group {
+        return Ok(false);
     }
+    let Some(member) = group::rows::member(db, conversation, account)? else {
+        return Ok(false);
+    };
+    let was = member
+        .admin_until_ms
+        .zip(accepted_ms)
+        .is_some_and(|(until, accepted)| accepted <= until.saturating_add(LATE_MS));
+    Ok(was || (member.admin && member.left_ms.is_none()))
+}
+
+/// Members or roles changed: deletions whose authors may delete now take effect. Says whether words went.
+pub(crate) fn roles_changed(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    events: &mut Vec<Event>,
+) -> Result<bool> {
+    let mut query = tx.prepare_cached(
+        "SELECT DISTINCT t.id FROM change c JOIN message t ON t.id = c.target
+             JOIN message p ON p.id = c.post
+         WHERE c.conversation = ?1 AND c.kind = ?2 AND p.sender <> t.sender AND t.content <> ?3",
+    )?;
+    let targets: Vec<i64> = query
+        .query_map(
+            (conversation, kind::DELETION, Content::Deleted.encode()),
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    let mut words_removed = false;
+    for target in targets {
+        words_removed |= settle(tx, target, events)?;
+    }
+    Ok(words_removed)
 }
 
 /// A change does what it says, now or when its target comes. `post` is its row.
@@ -105,7 +141,8 @@ pub(crate) fn take(
     };
     let allowed = match &change {
         Change::Edit(..) => target.sender == by,
-        Change::Delete(_) => target.sender == by || may_delete_for_others(tx, conversation, by)?,
+        // In a group it depends on the log, which may be behind: see `settle`.
+        Change::Delete(_) => target.sender == by || conversation.kind == Kind::Group,
         _ => true,
     };
     if !allowed {

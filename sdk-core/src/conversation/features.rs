@@ -85,7 +85,12 @@ impl Conversation {
             let found = alive(shown(tx, conversation, message)?)?;
             let us = local.account();
             if message.sender != us {
-                if !changes::may_delete_for_others(tx, conversation, us)? {
+                if !changes::may_delete_for_others(
+                    tx,
+                    (conversation.id, conversation.kind),
+                    us,
+                    None,
+                )? {
                     return Err(Error::InvalidInput("only own messages can be deleted"));
                 }
             } else if now_ms > found.sent_ms.saturating_add(changes::DELETE_WITHIN_MS) {

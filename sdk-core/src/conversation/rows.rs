@@ -22,6 +22,7 @@ pub(crate) mod state {
     pub(crate) const OWN_QUIET: i8 = -3;
     pub(crate) const HELD: i8 = 0;
     pub(crate) const UNREAD: i8 = 1;
+    pub(crate) const SEEN: i8 = 2;
     pub(crate) const QUEUED: i8 = 10;
     pub(crate) const SENT: i8 = 11;
     pub(crate) const DELIVERED: i8 = 12;
@@ -269,7 +270,8 @@ pub(crate) fn refresh(tx: &Transaction<'_>, conversation: i64) -> Result<()> {
 pub(crate) const COLUMNS: &str =
     "c.conversation_id, m.sender, m.message_id, m.device, m.content, m.state,
      m.failure, m.stamp, m.accepted_ms, m.delivered_ms, m.read_ms, m.sequence, m.id,
-     m.shown, m.edited_ms, m.starred_ms IS NOT NULL, m.pinned_ms IS NOT NULL, m.expires_ms, m.changed";
+     m.shown, m.edited_ms, m.starred_ms IS NOT NULL, m.pinned_ms IS NOT NULL, m.expires_ms, m.changed,
+     m.shared_by";
 
 /// A message as it is in its row.
 pub(crate) struct Loaded {
@@ -326,6 +328,10 @@ pub(crate) fn read(row: &Row<'_>) -> Result<Loaded, rusqlite::Error> {
         accepted_ms: time(8)?,
         delivered_ms: time(9)?,
         read_ms: time(10)?,
+        shared_by: match blob(19)? {
+            Some(_) => Some(account(row, 19)?),
+            None => None,
+        },
         cursor: Cursor {
             stamp,
             sender,

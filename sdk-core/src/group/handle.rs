@@ -10,8 +10,9 @@ use crate::account::LocalDevice;
 use crate::client::Core;
 use crate::content::ConversationId;
 use crate::conversation::Conversation;
+use crate::conversation::changes::roles_changed;
 use crate::group::change::{Action, Details, Invite, Rules};
-use crate::group::{changes, invite, rows};
+use crate::group::{changes, invite, rows, shared_history};
 use crate::store::Transaction;
 use crate::{Error, InviteLink, Result};
 
@@ -208,6 +209,31 @@ impl Group {
             .await
     }
 
+    /// Tells a member what was said before they came: the newest messages that this device shows, at most so many
+    /// (and at most [`MAX_SHARED_MESSAGES`](crate::MAX_SHARED_MESSAGES)). Nobody is told anything unless a member calls this. Says how many go
+    /// out.
+    ///
+    /// Left out are messages that disappear, that were deleted, and changes of the group. The newcomer sees who told
+    /// them ([`Message::shared_by`](crate::Message::shared_by)): it is this account's word that the others wrote
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::Group`] unless both are members, [`Error::NotFound`], [`Error::Store`].
+    pub async fn share_history(&self, with: AccountId, messages: usize) -> Result<usize> {
+        let (id, now_ms, rng) = (self.id, self.core.clock.now_ms(), self.core.rng.clone());
+        let told = Arc::clone(&self.core);
+        self.core
+            .store
+            .write_then(
+                move |tx| shared_history::give(tx, id, with, messages, now_ms, &rng),
+                move |count| {
+                    told.wake_outbox.notify_one();
+                    count
+                },
+            )
+            .await
+    }
+
     /// Leaves. The history stays on this device. If no admin is left, whoever was in longest becomes one.
     ///
     /// # Errors
@@ -376,12 +402,17 @@ impl Group {
                 move |tx| {
                     let mut events = Vec::new();
                     changes::make(tx, id, &action, now_ms, &rng, &mut events)?;
-                    also(tx, changes::conversation_of(tx, id)?)?;
-                    Ok(events)
+                    let conversation = changes::conversation_of(tx, id)?;
+                    also(tx, conversation)?;
+                    let words_removed = roles_changed(tx, conversation, &mut events)?;
+                    Ok((events, words_removed))
                 },
-                move |events| {
+                move |(events, words_removed)| {
                     told.events.emit_all(events);
                     told.wake_outbox.notify_one();
+                    if words_removed {
+                        told.housekeeping.words_removed();
+                    }
                 },
             )
             .await

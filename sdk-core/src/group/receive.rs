@@ -8,6 +8,7 @@ use crate::Result;
 use crate::content::{
     Body, Content, ConversationId, GroupLog, GroupLogRequest, JoinRequest, Post, SenderKey,
 };
+use crate::conversation::changes::roles_changed;
 use crate::conversation::rows::{self as messages, ConversationRow, Kind};
 use crate::event::Event;
 use crate::group::change::{Change, SignedChange};
@@ -149,6 +150,7 @@ pub(crate) fn change(
     match taken {
         Taken::New => {
             changes::take_early(batch.tx, id, change.group, events)?;
+            batch.effects.tidy |= roles_changed(batch.tx, id, events)?;
             invite::forget_answered(batch.tx, id)?;
         }
         Taken::Early => ask_for_changes(batch, received.from, conversation)?,
@@ -237,6 +239,7 @@ pub(crate) fn log(batch: &mut Batch<'_, '_>, received: &Received, log: &GroupLog
             changes::take(batch.tx, known.id, signed, change, by, events)?;
         }
         changes::take_early(batch.tx, known.id, log.conversation, events)?;
+        batch.effects.tidy |= roles_changed(batch.tx, known.id, events)?;
         invite::forget_answered(batch.tx, known.id)?;
         batch.touched.insert((known.id, log.conversation));
         return Ok(());

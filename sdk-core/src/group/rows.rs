@@ -37,6 +37,8 @@ pub(crate) struct MemberRow {
     /// Stamp of the change that brought them in.
     pub(crate) since: Stamp,
     pub(crate) left_ms: Option<u64>,
+    /// Until when they were an admin, of somebody who was one before.
+    pub(crate) admin_until_ms: Option<u64>,
 }
 
 impl MemberRow {
@@ -47,15 +49,19 @@ impl MemberRow {
     }
 }
 
-const MEMBER: &str = "SELECT account, admin, since, left_ms FROM group_member";
+const MEMBER: &str = "SELECT account, admin, since, left_ms, admin_until_ms FROM group_member";
 
 fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
-    let left: Option<i64> = row.get(3)?;
+    let time = |index| -> Result<Option<u64>, rusqlite::Error> {
+        let time: Option<i64> = row.get(index)?;
+        Ok(time.and_then(|time| u64::try_from(time).ok()))
+    };
     Ok(MemberRow {
         account: account(row, 0)?,
         admin: row.get(1)?,
         since: Stamp::from_bits(unsigned(row, 2)?),
-        left_ms: left.and_then(|left| u64::try_from(left).ok()),
+        left_ms: time(3)?,
+        admin_until_ms: time(4)?,
     })
 }
 
@@ -204,15 +210,18 @@ pub(crate) fn save(
         known.insert(row.account, row);
     }
     let mut write = tx.prepare_cached(
-        "INSERT INTO group_member (conversation, account, admin, since, left_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO group_member (conversation, account, admin, since, left_ms, admin_until_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (conversation, account) DO UPDATE SET admin = excluded.admin,
-             since = excluded.since, left_ms = excluded.left_ms",
+             since = excluded.since, left_ms = excluded.left_ms,
+             admin_until_ms = excluded.admin_until_ms",
     )?;
+    let until = |account: &AccountId| state.admins_until.get(account).map(|until| until.ms());
     for (account, Member { admin, since }) in &state.members {
+        let now = (*admin, *since, None, until(account));
         let same = known
-            .remove(account)
-            .is_some_and(|row| (row.admin, row.since, row.left_ms) == (*admin, *since, None));
+            .get(account)
+            .is_some_and(|row| (row.admin, row.since, row.left_ms, row.admin_until_ms) == now);
         if !same {
             contacts::ensure(tx, *account)?;
             write.execute((
@@ -221,24 +230,43 @@ pub(crate) fn save(
                 admin,
                 signed(since.to_bits()),
                 None::<i64>,
+                until(account).map(signed),
             ))?;
         }
     }
-    for (account, row) in known {
-        let stamped = state.departed.get(&account).copied().unwrap_or_default();
-        let left_ms = if stamped.ms() <= accepted_ms {
-            stamped.ms()
+    // Who was in before this device was is known too: what they wrote may be told to us.
+    for (account, left) in &state.departed {
+        let row = known.get(account);
+        let left_ms = if left.ms() <= accepted_ms {
+            left.ms()
         } else {
             // Nobody leaves later than they say so: they would be heard, and be on no list.
-            accepted_ms.min(row.left_ms.unwrap_or(accepted_ms))
+            accepted_ms.min(row.and_then(|row| row.left_ms).unwrap_or(accepted_ms))
         };
-        if row.left_ms != Some(left_ms) {
+        let now = (Some(left_ms), until(account));
+        if row.is_none_or(|row| (row.left_ms, row.admin_until_ms) != now) {
+            let since = row.map_or(*left, |row| row.since);
+            write.execute((
+                conversation,
+                account.as_bytes(),
+                false,
+                signed(since.to_bits()),
+                Some(signed(left_ms)),
+                until(account).map(signed),
+            ))?;
+        }
+    }
+    // A change that took somebody in may turn out to be void.
+    for (account, row) in known {
+        let gone = !state.members.contains_key(&account) && !state.departed.contains_key(&account);
+        if gone && row.left_ms != Some(0) {
             write.execute((
                 conversation,
                 account.as_bytes(),
                 false,
                 signed(row.since.to_bits()),
-                Some(signed(left_ms)),
+                Some(0),
+                None::<i64>,
             ))?;
         }
     }

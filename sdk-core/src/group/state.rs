@@ -24,6 +24,8 @@ pub(crate) struct GroupState {
     pub(crate) members: BTreeMap<AccountId, Member>,
     /// Who was in, and the stamp of the change that took them out.
     pub(crate) departed: BTreeMap<AccountId, Stamp>,
+    /// Who was an admin and is none now, and the stamp of the change that made it so.
+    pub(crate) admins_until: BTreeMap<AccountId, Stamp>,
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) icon: Vec<u8>,
@@ -73,7 +75,7 @@ impl GroupState {
             Action::Create { .. } | Action::Unknown => Err(GroupRefusal::Pointless),
             Action::Add(accounts) => self.add(accounts, author, change.stamp),
             Action::Remove(accounts) => self.remove(accounts, author, change.stamp),
-            Action::Role { account, admin } => self.set_role(*account, *admin),
+            Action::Role { account, admin } => self.set_role(*account, *admin, change.stamp),
             Action::Details(details) => {
                 self.set_details(details);
                 Ok(())
@@ -164,15 +166,26 @@ impl GroupState {
     }
 
     fn take_out(&mut self, account: AccountId, stamp: Stamp) {
+        if self.is_admin(account) {
+            self.admins_until.insert(account, stamp);
+        }
         self.members.remove(&account);
         self.departed.insert(account, stamp);
         self.keep_an_admin();
     }
 
-    fn set_role(&mut self, account: AccountId, admin: bool) -> Result<(), GroupRefusal> {
+    fn set_role(
+        &mut self,
+        account: AccountId,
+        admin: bool,
+        stamp: Stamp,
+    ) -> Result<(), GroupRefusal> {
         match self.members.get_mut(&account) {
             Some(member) if member.admin != admin => {
                 member.admin = admin;
+                if !admin {
+                    self.admins_until.insert(account, stamp);
+                }
                 self.keep_an_admin();
                 Ok(())
             }

@@ -165,6 +165,7 @@ impl<'a, 't> Batch<'a, 't> {
             Body::GroupLog(log) => group::receive::log(self, received, &log),
             Body::GroupLogRequest(request) => group::receive::log_request(self, from, &request),
             Body::JoinRequest(request) => group::receive::join_request(self, from, &request),
+            Body::SharedHistory(history) => group::shared_history::take(self, received, &history),
             // Typing is for those who are there: what was stored is too late.
             Body::Typing(_) => Ok(()),
             Body::Unknown => self.quarantine(received, "update_needed", &[]),

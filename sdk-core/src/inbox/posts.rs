@@ -75,7 +75,11 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         batch.quarantine(received, "malformed_content", &post.content)?;
         return fill(batch, &conversation, key, post.sequence, shown_through);
     }
-    let Some(row) = messages::insert(batch.tx, &message)? else {
+    let mut inserted = messages::insert(batch.tx, &message)?;
+    if inserted.is_none() && group::shared_history::give_way(batch.tx, message.id)? {
+        inserted = messages::insert(batch.tx, &message)?;
+    }
+    let Some(row) = inserted else {
         let Some(row) = messages::row_of(batch.tx, message.id)? else {
             return batch.quarantine(received, "sequence_taken", &post.content);
         };

@@ -117,7 +117,7 @@ pub(crate) fn owe_all_delivered(tx: &Transaction<'_>, conversation: i64) -> Resu
     tx.execute(
         "INSERT OR IGNORE INTO receipt_due (conversation, kind, sender, device, chain, sequence)
          SELECT conversation, ?2, sender, device, chain, sequence FROM message
-         WHERE conversation = ?1 AND (state IN (0, 1, 2) AND quiet = 0
+         WHERE conversation = ?1 AND shared_by IS NULL AND (state IN (0, 1, 2) AND quiet = 0
              OR id IN (SELECT post FROM change WHERE conversation = ?1 AND target IS NOT NULL) AND state = -2)",
         (conversation, DELIVERED),
     )?;

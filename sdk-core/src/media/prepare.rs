@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::{Meter, Stage};
 use super::picture::{self, MAX_ENCODED, PictureMode};
-use super::sealed::{FileKey, Layout, seal};
+use super::sealed::{Digested, FileKey, Layout, seal};
 use super::{MediaError, Waveform};
 use crate::content::{Attachment, AttachmentKind, BlobId, Sealed, Shown};
 
@@ -201,8 +201,9 @@ pub(super) fn prepare(
         meter,
         cancel,
     };
-    let mut out = File::create_new(to)?;
-    let digest = seal(&key, &layout, &mut watched, &mut out)?;
+    let mut out = Digested::new(File::create_new(to)?);
+    seal(&key, &layout, &mut watched, &mut out)?;
+    let (out, digest) = out.finish()?;
     out.sync_all()?;
     let sealed = Sealed {
         key,

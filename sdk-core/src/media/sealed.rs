@@ -40,6 +40,7 @@
 //! - **256 KiB**: measured, larger pieces gain nothing and smaller ones lose to the calls between; and a range of a
 //!   video costs at most that much more than was asked for.
 
+mod digest;
 mod key;
 mod layout;
 mod open;
@@ -47,6 +48,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use digest::Digested;
 pub(crate) use key::FileKey;
 pub(crate) use layout::{Layout, Place};
 pub(crate) use open::{Opener, open};

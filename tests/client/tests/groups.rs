@@ -407,3 +407,75 @@ async fn strangers_do_not_put_anybody_into_a_group_unasked() -> Result {
     assert_eq!((receipts.recipients, receipts.delivered()), (1, 0));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_newcomer_is_told_of_what_was_before_only_by_a_member_who_chooses_to() -> Result {
+    let relay = relay();
+    let crew = Crew::meet(relay.address(), &["alice", "bob", "carol", "dave"], 3).await?;
+    let [alice, bob, carol, dave] = &crew.people[..] else {
+        panic!("four");
+    };
+    let one = crew.says(alice, "one").await?;
+    let two = crew.says(bob, "two").await?;
+    let three = crew.says(carol, "three").await?;
+    for person in [alice, bob, carol] {
+        for message in [one, two, three] {
+            person.until_shown(message).await?;
+        }
+    }
+    let in_bobs = crew.of(bob).conversation();
+    in_bobs
+        .edit(two, hushpost::Text::new("two, better")?)
+        .await?;
+    alice
+        .until("the edit", || async {
+            let message = alice.client.message(two).await?;
+            Ok(message.filter(|message| message.edited_ms.is_some()))
+        })
+        .await?;
+    crew.of(alice)
+        .conversation()
+        .delete_for_everyone(one)
+        .await?;
+    // Whoever is not in is told nothing, and tells nothing.
+    let early = crew.of(alice).share_history(dave.account, 10).await;
+    assert_eq!(refused(early.map(drop)), GroupRefusal::NotAMember);
+    crew.of(alice).add([dave.account]).await?;
+    crew.enters(dave).await?;
+    let after = crew.says(alice, "after").await?;
+    dave.until_shown(after).await?;
+    assert_eq!(crew.texts(dave).await?, ["after"]);
+    let mut events = dave.client.events();
+    assert_eq!(crew.of(alice).share_history(dave.account, 10).await?, 2);
+    let told =
+        |event: &Event| matches!(event, Event::HistoryShared { by, .. } if *by == alice.account);
+    dave.until_event(&mut events, "what was before", told)
+        .await?;
+    assert_eq!(crew.texts(dave).await?, ["two, better", "three", "after"]);
+    for message in crew.history(dave).await? {
+        let by = (message.id != after).then_some(alice.account);
+        if matches!(message.content, Content::Text(_)) {
+            assert_eq!(message.shared_by, by);
+        }
+    }
+    // It is found, and what its author says of it later counts.
+    assert_eq!(dave.client.search("better", 0, 10).await?.len(), 1);
+    in_bobs.delete_for_everyone(two).await?;
+    for person in [carol, dave] {
+        person
+            .until("the deletion", || async {
+                let message = person.client.message(two).await?.unwrap();
+                Ok(Some(()).filter(|()| message.content == Content::Deleted))
+            })
+            .await?;
+    }
+    // Told again, nothing is there twice.
+    assert_eq!(crew.of(carol).share_history(dave.account, 10).await?, 1);
+    let last = crew.says(carol, "last").await?;
+    dave.until_shown(last).await?;
+    assert_eq!(crew.texts(dave).await?, ["three", "after", "last"]);
+    for person in &crew.people {
+        assert_eq!(person.client.troubles().await?, []);
+    }
+    Ok(())
+}

@@ -27,7 +27,7 @@ pub struct TextVersion {
 
 /// The columns that [`read`] reads, of `change c JOIN message m ON m.id = c.post`.
 pub(super) const COLUMNS: &str =
-    "c.target, m.stamp, m.sender, m.device, m.sequence, m.message_id, m.content";
+    "c.target, m.stamp, m.sender, m.device, m.sequence, m.message_id, m.content, m.accepted_ms";
 
 /// A change, and the row that it changes. `None`: what it said was emptied.
 pub(super) fn read(row: &Row<'_>) -> Result<(i64, Option<Made>), rusqlite::Error> {
@@ -39,8 +39,15 @@ pub(super) fn read(row: &Row<'_>) -> Result<(i64, Option<Made>), rusqlite::Error
     };
     let id: MessageId = message_id(row, 5)?;
     let content: Vec<u8> = row.get(6)?;
+    let accepted_ms: Option<i64> = row.get(7)?;
+    let accepted_ms = accepted_ms.and_then(|time| u64::try_from(time).ok());
     let made = match Said::decode(&content) {
-        Ok(Said::Quiet(change)) => Some(Made { at, id, change }),
+        Ok(Said::Quiet(change)) => Some(Made {
+            at,
+            id,
+            change,
+            accepted_ms,
+        }),
         _ => None,
     };
     Ok((row.get(0)?, made))

@@ -18,6 +18,8 @@ pub(crate) struct Made {
     pub(crate) at: Cursor,
     pub(crate) id: MessageId,
     pub(crate) change: Change,
+    /// When the relay accepted it; an own one may not have been yet.
+    pub(crate) accepted_ms: Option<u64>,
 }
 
 /// What they amount to.

@@ -2,11 +2,13 @@
 
 use rusqlite::OptionalExtension as _;
 
+use super::may_delete_for_others;
 use super::read::{COLUMNS, read};
-use super::resolve::resolve;
+use super::resolve::{Made, resolve};
 use crate::Result;
 use crate::clock::Stamp;
 use crate::content::{Change, Content, ConversationId, change::kind};
+use crate::conversation::rows::Kind;
 use crate::conversation::{remove, search};
 use crate::event::{Event, MessageRef};
 use crate::message::Cursor;
@@ -17,6 +19,7 @@ use crate::store::{StoreError, Transaction};
 /// A message that is shown, as far as changes concern it.
 struct Target {
     conversation: ConversationId,
+    row: (i64, Kind),
     is_last: bool,
     id: MessageRef,
     at: Cursor,
@@ -43,6 +46,9 @@ pub(crate) fn settle(tx: &Transaction<'_>, row: i64, events: &mut Vec<Event>) ->
     ))?;
     for found in query.query_map([row], read)? {
         if let (_, Some(made)) = found? {
+            if matches!(made.change, Change::Delete(_)) && !may_delete(tx, &target, &made)? {
+                continue;
+            }
             has_more |= matches!(made.change.kind(), kind::REACTION | kind::VOTE);
             changes.push(made);
         }
@@ -89,6 +95,11 @@ pub(crate) fn settle(tx: &Transaction<'_>, row: i64, events: &mut Vec<Event>) ->
         }
     }
     Ok(edited)
+}
+
+fn may_delete(tx: &Transaction<'_>, target: &Target, made: &Made) -> Result<bool> {
+    let by = made.at.sender;
+    Ok(by == target.id.sender || may_delete_for_others(tx, target.row, by, made.accepted_ms)?)
 }
 
 /// Nothing is left of a message and its changes, here or in what is still to be sent.
@@ -149,7 +160,7 @@ pub(crate) fn scrub(tx: &Transaction<'_>, post: i64, deleted: Option<MessageRef>
 fn load(tx: &Transaction<'_>, row: i64) -> Result<Option<Target>> {
     let mut query = tx.prepare_cached(
         "SELECT c.conversation_id, m.sender, m.message_id, m.device, m.sequence, m.stamp, m.content,
-             m.shown, c.last_message IS m.id
+             m.shown, c.last_message IS m.id, c.id, c.peer
          FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.id = ?1 AND m.state > 0",
     )?;
     Ok(query
@@ -161,6 +172,13 @@ fn load(tx: &Transaction<'_>, row: i64) -> Result<Option<Target>> {
                     ConversationId::from_slice(&conversation)
                         .ok_or(StoreError::Corrupted("a conversation id"))
                 })?,
+                row: (
+                    row.get(9)?,
+                    match row.get::<_, Option<[u8; 16]>>(10)? {
+                        Some(_) => Kind::Direct(account(row, 10)?),
+                        None => Kind::Group,
+                    },
+                ),
                 is_last: row.get(8)?,
                 id: MessageRef {
                     sender,

@@ -16,12 +16,12 @@ use crate::store::{DatabaseKey, Store};
 use crate::{Error, StoreThreads};
 
 /// When everything happens, milliseconds.
-const NOW: u64 = 1_800_000_000_000;
+pub(super) const NOW: u64 = 1_800_000_000_000;
 const MINUTE: u64 = 60_000;
 
 /// A post of somebody's.
 #[derive(Clone)]
-struct Post {
+pub(super) struct Post {
     by: u8,
     id: u8,
     at_ms: u64,
@@ -45,18 +45,18 @@ impl core::fmt::Debug for Post {
     }
 }
 
-fn person(number: u8) -> AccountId {
+pub(super) fn person(number: u8) -> AccountId {
     AccountId::of_key(&[number; 32])
 }
 
-fn named(by: u8, id: u8) -> MessageRef {
+pub(super) fn named(by: u8, id: u8) -> MessageRef {
     MessageRef {
         sender: person(by),
         id: MessageId::from_slice(&[id; 16]).unwrap(),
     }
 }
 
-fn says(by: u8, id: u8, at_ms: u64, content: impl Into<Content>) -> Post {
+pub(super) fn says(by: u8, id: u8, at_ms: u64, content: impl Into<Content>) -> Post {
     let content = content.into().encode();
     Post {
         by,
@@ -66,7 +66,7 @@ fn says(by: u8, id: u8, at_ms: u64, content: impl Into<Content>) -> Post {
     }
 }
 
-fn changes(by: u8, id: u8, at_ms: u64, change: &Change) -> Post {
+pub(super) fn changes(by: u8, id: u8, at_ms: u64, change: &Change) -> Post {
     let content = change.encode();
     Post {
         by,
@@ -76,7 +76,7 @@ fn changes(by: u8, id: u8, at_ms: u64, change: &Change) -> Post {
     }
 }
 
-fn text(body: &str) -> Text {
+pub(super) fn text(body: &str) -> Text {
     Text::new(body).unwrap()
 }
 
@@ -109,7 +109,7 @@ struct View {
     secrets: i64,
 }
 
-fn store() -> (tempfile::TempDir, Store) {
+pub(super) fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let key = DatabaseKey::new([1; 32]);
     let store = Store::open(&folder.path().join("db"), &key, StoreThreads::Inline, None).unwrap();
@@ -117,7 +117,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 /// Does something in a conversation of its own that is not kept.
-fn in_a_conversation<T: Send + 'static>(
+pub(super) fn in_a_conversation<T: Send + 'static>(
     store: &Store,
     work: impl FnOnce(&Transaction<'_>, &ConversationRow) -> Result<T> + Send + 'static,
 ) -> T {
@@ -135,7 +135,11 @@ fn in_a_conversation<T: Send + 'static>(
 }
 
 /// A post comes, as the inbox takes it once it is its turn. Says what came of it.
-fn comes(tx: &Transaction<'_>, conversation: &ConversationRow, post: &Post) -> Result<Taken> {
+pub(super) fn comes(
+    tx: &Transaction<'_>,
+    conversation: &ConversationRow,
+    post: &Post,
+) -> Result<Taken> {
     let quiet = matches!(Said::decode(&post.content).unwrap(), Said::Quiet(_));
     let id = named(post.by, post.id);
     let inserted = messages::insert(

@@ -2,43 +2,35 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroize as _;
 
 use super::key::Cipher;
 use super::{FileKey, Layout, PIECE_LEN, SealedError};
 
-/// Writes the blob of a file. The source must have just the bytes that the layout is for. The answer is the SHA-256
-/// of the blob.
+/// Writes the blob of a file. The source must have just the bytes that the layout is for.
 pub(crate) fn seal(
     key: &FileKey,
     layout: &Layout,
     source: &mut impl Read,
     sink: &mut impl Write,
-) -> Result<[u8; 32], SealedError> {
+) -> Result<(), SealedError> {
     let cipher = Cipher::new(key)?;
-    let mut digest = Context::new(&SHA256);
-    let mut write = |bytes: &[u8]| {
-        digest.update(bytes);
-        sink.write_all(bytes)
-    };
-    write(&cipher.header())?;
+    sink.write_all(&cipher.header())?;
     let mut buffer = vec![0; PIECE_LEN];
     for index in 0..layout.chunks() {
         let place = layout.place(index).ok_or(SealedError::Cipher)?;
         let piece = buffer.get_mut(..place.piece).ok_or(SealedError::Cipher)?;
         fill(&place, layout, piece, source)?;
         let tag = cipher.seal(index, place.last, piece)?;
-        write(piece)?;
-        write(&tag)?;
+        sink.write_all(piece)?;
+        sink.write_all(&tag)?;
     }
     // What is left in it is ciphertext, but for a piece that failed.
     buffer.zeroize();
     if read_some(source, &mut [0])? > 0 {
         return Err(SealedError::SourceChanged);
     }
-    let digest = digest.finish();
-    digest.as_ref().try_into().map_err(|_| SealedError::Cipher)
+    Ok(())
 }
 
 /// One piece: the length in the first, the file's bytes, then zeros.

@@ -23,8 +23,9 @@ fn file(len: usize) -> Vec<u8> {
 
 fn sealed(key: &FileKey, file: &[u8]) -> (Layout, Vec<u8>, [u8; 32]) {
     let layout = Layout::of_file(file.len() as u64).unwrap();
-    let mut blob = Vec::new();
-    let digest = seal(key, &layout, &mut &*file, &mut blob).unwrap();
+    let mut blob = Digested::new(Vec::new());
+    seal(key, &layout, &mut &*file, &mut blob).unwrap();
+    let (blob, digest) = blob.finish().unwrap();
     (layout, blob, digest)
 }
 

@@ -111,6 +111,7 @@ CREATE TABLE message (
     delivered_ms INTEGER,
     read_ms INTEGER,
     recipients INTEGER,                     -- own, in a group: how many it went to
+    shared_by BLOB,                         -- a member who told it to us: it was said before we came
     notice INTEGER NOT NULL DEFAULT 0,      -- 1: a change of the group, never unread; 2: not shown at all
     quiet INTEGER NOT NULL DEFAULT 0,       -- an edit, reaction or the like: shows nowhere by itself
     starred_ms INTEGER,                     -- marked on this device
@@ -283,6 +284,7 @@ CREATE TABLE group_member (
     admin INTEGER NOT NULL,
     since INTEGER NOT NULL,                 -- stamp of the change that brought them in
     left_ms INTEGER,                        -- when they were taken out, by that change's stamp; NULL: a member
+    admin_until_ms INTEGER,                 -- when they were an admin no more, by that change's stamp
     PRIMARY KEY (conversation, account)
 ) STRICT, WITHOUT ROWID;
 
