@@ -27,6 +27,10 @@ const MAX_CHANGES_OF_A_MEMBER: usize = 100;
 const MAX_EARLY: i64 = 4096;
 /// Bytes kept aside for all groups.
 const MAX_EARLY_LEN: i64 = 16 << 20;
+/// And of what one account brought.
+const MAX_EARLY_LEN_OF_ONE: i64 = 2 << 20;
+/// How many make room when there is none.
+const DROPPED_AT_ONCE: usize = 64;
 /// Bytes of changes in one message.
 const LOG_PAGE: usize = 45_000;
 
@@ -373,6 +377,18 @@ fn changes_by(tx: &Transaction<'_>, conversation: i64, author: AccountId) -> Res
         .count())
 }
 
+fn drop_oldest(tx: &Transaction<'_>, which: &str, group: ConversationId) -> Result<()> {
+    tx.execute(
+        &format!(
+            "DELETE FROM group_change_early WHERE (conversation_id, id) IN
+                 (SELECT conversation_id, id FROM group_change_early WHERE {which}
+                  ORDER BY accepted_ms LIMIT {DROPPED_AT_ONCE})"
+        ),
+        [group.as_bytes()],
+    )?;
+    Ok(())
+}
+
 /// Keeps a change whose predecessors are missing.
 pub(crate) fn keep_aside(
     tx: &Transaction<'_>,
@@ -380,14 +396,22 @@ pub(crate) fn keep_aside(
     signed: &SignedChange,
     by: Bearer,
 ) -> Result<()> {
-    let (kept, len): (i64, i64) = tx.query_row(
-        "SELECT (SELECT count(*) FROM group_change_early WHERE conversation_id = ?1),
-             (SELECT coalesce(sum(length(change)), 0) FROM group_change_early)",
-        [change.group.as_bytes()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+    let (of_group, of_sender, of_all): (i64, i64, i64) = tx.query_row(
+        "SELECT count(*) FILTER (WHERE conversation_id = ?1),
+             coalesce(sum(length(change)) FILTER (WHERE sender = ?2), 0),
+             coalesce(sum(length(change)), 0)
+         FROM group_change_early",
+        (change.group.as_bytes(), by.from.account.as_bytes()),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
-    if kept >= MAX_EARLY || len >= MAX_EARLY_LEN {
+    if of_sender >= MAX_EARLY_LEN_OF_ONE {
         return Ok(());
+    }
+    // Anybody may fill this up with what never comes to anything: what is oldest makes room.
+    if of_group >= MAX_EARLY {
+        drop_oldest(tx, "conversation_id = ?1", change.group)?;
+    } else if of_all >= MAX_EARLY_LEN {
+        drop_oldest(tx, "?1 IS NOT NULL", change.group)?;
     }
     tx.execute(
         "INSERT OR IGNORE INTO group_change_early

@@ -10,8 +10,8 @@
 //! | D4 who came late reads what was before | [`newcomers`] | the same |
 //! | D5 an old state opens nothing for long | [`rotation`] | the same |
 //! | D6 one writes as another, in another group | [`forgery`] | every bound field: `protocol/tests/attacks_groups.rs` |
-//! | D7 keys of others, floods of keys | [`forgery`] | a flood within one chain: the same |
-//! | D8 far ahead | [`forgery`] | the bound to the digit: the same |
+//! | D7 keys of others, floods of keys and of changes | [`forgery`], [`floods`] | a flood within one chain: the same |
+//! | D8 far ahead | [`floods`] | the bound to the digit: the same |
 //! | D9 receipts | [`receipts`] | |
 //! | D10 invite links | [`links`] | what a link looks like: `group/invite.rs` |
 //!
@@ -26,6 +26,7 @@
 )]
 
 mod admins;
+mod floods;
 mod forgery;
 mod links;
 mod member;

@@ -192,13 +192,17 @@ impl Change {
 
     /// Signs it, as the author it names.
     pub fn sign(&self, key: &SigningKey) -> Signed {
-        let change = self.encode_to_vec();
-        let signature = key.sign(&[LABEL, &change].concat()).to_bytes().to_vec();
-        Signed { change, signature }
+        Signed::of(self.encode_to_vec(), key)
     }
 }
 
 impl Signed {
+    /// Bytes, signed.
+    pub fn of(change: Vec<u8>, key: &SigningKey) -> Self {
+        let signature = key.sign(&[LABEL, &change].concat()).to_bytes().to_vec();
+        Self { change, signature }
+    }
+
     /// Its name: the hash of what was signed.
     pub fn id(&self) -> Vec<u8> {
         Sha256::digest(&self.change).to_vec()
