@@ -1,6 +1,6 @@
 //! D6, D7: nobody writes as another, in another group or with another's key.
 
-use hushpost::{AccountId, Event, NewGroup, TroubleKind};
+use hushpost::{AccountId, ConversationId, Event, NewGroup, TroubleKind};
 use hushpost_evil_relay::Verdict;
 use hushpost_protocol::{DistributionId, OutboundSenderKey};
 use hushpost_wire::{Delivery, Sender};
@@ -151,40 +151,14 @@ async fn a_swapped_sender_costs_nothing_but_time() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
-    let mut stage = Stage::new().await?;
+/// What belongs to another conversation, and what belongs between two.
+fn wrong_here(stage: &mut Stage, another: ConversationId) -> Vec<Plaintext> {
     let [alice, carol] = stage.others();
     let mallory = stage.mallory.account();
-    // Another group of the same people.
-    let new = NewGroup::new("another", [carol, mallory]);
-    let another = stage.alice().client.create_group(new).await?;
-    let there = stage.carol().client.group(another.id());
-    let is_there = || async { Ok(there.info().await.ok()) };
-    stage.carol().until("the other group", is_there).await?;
-    there.conversation().accept().await?;
-    let text = hushpost::Text::new("there")?;
-    let said = another.conversation().send(text).await?;
-    stage.carol().until_shown(said).await?;
-    stage.both_say("here").await?;
-    let before = [texts(&stage, 0).await?, texts(&stage, 1).await?];
-    // Alice's words come again, under another name.
-    for (who, send) in stage.line.recorded_sends() {
-        if let (true, Some(shared)) = (who.is(alice), send.shared_ciphertext) {
-            stage
-                .line
-                .deliver(carol, &delivery(alice, shared.to_vec()))?;
-        }
-    }
-    // Mallory says by its key of this group what belongs elsewhere, or what belongs between two.
     let elsewhere = [
-        another.id().as_bytes().to_vec(),
-        hushpost::ConversationId::between(mallory, carol)
-            .as_bytes()
-            .to_vec(),
-        hushpost::ConversationId::between(alice, carol)
-            .as_bytes()
-            .to_vec(),
+        another.as_bytes().to_vec(),
+        ConversationId::between(mallory, carol).as_bytes().to_vec(),
+        ConversationId::between(alice, carol).as_bytes().to_vec(),
     ];
     let mut wrong = Vec::new();
     for conversation in elsewhere {
@@ -201,7 +175,7 @@ async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
     let conversation = stage.mallory.group.clone();
     wrong.push(Plaintext {
         sender_key: Some(SenderKey {
-            conversation: another.id().as_bytes().to_vec(),
+            conversation: another.as_bytes().to_vec(),
             distribution,
             chain: 1,
             first: 1,
@@ -237,6 +211,36 @@ async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
         ..Plaintext::default()
     };
     wrong.push(brings);
+    wrong
+}
+
+#[tokio::test]
+async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
+    let mut stage = Stage::new().await?;
+    let [alice, carol] = stage.others();
+    let mallory = stage.mallory.account();
+    // Another group of the same people.
+    let new = NewGroup::new("another", [carol, mallory]);
+    let another = stage.alice().client.create_group(new).await?;
+    let there = stage.carol().client.group(another.id());
+    let is_there = || async { Ok(there.info().await.ok()) };
+    stage.carol().until("the other group", is_there).await?;
+    there.conversation().accept().await?;
+    let text = hushpost::Text::new("there")?;
+    let said = another.conversation().send(text).await?;
+    stage.carol().until_shown(said).await?;
+    stage.both_say("here").await?;
+    let before = [texts(&stage, 0).await?, texts(&stage, 1).await?];
+    // Alice's words come again, under another name.
+    for (who, send) in stage.line.recorded_sends() {
+        if let (true, Some(shared)) = (who.is(alice), send.shared_ciphertext) {
+            stage
+                .line
+                .deliver(carol, &delivery(alice, shared.to_vec()))?;
+        }
+    }
+    // Mallory says by its key of this group what belongs elsewhere, or what belongs between two.
+    let wrong = wrong_here(&mut stage, another.id());
     let count = wrong.len();
     for plaintext in &wrong {
         let ciphertext = stage.mallory.seal(plaintext);
@@ -247,8 +251,8 @@ async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
             .await?;
     }
     stage.behind().await?;
-    for person in 0..2 {
-        assert_eq!(texts(&stage, person).await?, before[person]);
+    for (person, before) in before.iter().enumerate() {
+        assert_eq!(texts(&stage, person).await?, *before);
         let troubles = stage.crew.people[person].client.troubles().await?;
         let channel = troubles.iter().filter(|trouble| {
             matches!(&trouble.kind, TroubleKind::Quarantined { cause } if cause == "wrong_channel")

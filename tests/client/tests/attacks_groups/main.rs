@@ -118,7 +118,7 @@ impl Stage {
             person_knows.await?;
         }
         let has_log = |mallory: &Member, _: &_| {
-            let mut changes = mallory.log.iter().map(|signed| signed.read());
+            let mut changes = mallory.log.iter().map(Signed::read);
             changes.any(|change| change.add == Change::adds(account).add)
         };
         self.mallory.hear(&self.line, "the log", has_log).await?;

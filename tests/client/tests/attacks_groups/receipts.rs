@@ -86,8 +86,8 @@ async fn only_who_was_sent_a_message_says_that_it_is_there() -> Outcome {
         (2, 1, 1)
     );
     assert_eq!(receipts.members[0].account, mallory.account());
-    let state = stage.alice().client.message(late).await?.unwrap().state;
-    assert_eq!(state, MessageState::Sent);
+    let message = stage.alice().client.message(late).await?.unwrap();
+    assert_eq!(message.state, MessageState::Sent);
     // Carol comes, and says so herself.
     stage.carol().client.connect();
     stage.carol().until_shown(late).await?;

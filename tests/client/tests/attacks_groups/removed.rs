@@ -198,7 +198,7 @@ async fn who_leaves_in_the_far_future_is_not_heard_until_then() -> Outcome {
     let others = stage.others();
     let year = 365 * 24 * 3_600_000u64;
     let leaves = Change {
-        stamp: now_stamp() + (100 * year << 16),
+        stamp: now_stamp() + ((100 * year) << 16),
         ..stage
             .mallory
             .change_by(Change::leaves(), &stage.mallory.key())
