@@ -16,7 +16,7 @@ use crate::group::{GroupChangeMessage, invite, rows};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::Transaction;
-use crate::store::columns::device;
+use crate::store::columns::{self, account, device, message_id, unsigned};
 use crate::{Error, Result};
 
 /// Changes of one group. Far more than people make; a bound for those who do it on purpose.
@@ -27,6 +27,10 @@ const MAX_CHANGES_OF_A_MEMBER: usize = 100;
 const MAX_EARLY: i64 = 4096;
 /// Bytes kept aside for all groups.
 const MAX_EARLY_LEN: i64 = 16 << 20;
+/// And of what one account brought.
+const MAX_EARLY_LEN_OF_ONE: i64 = 2 << 20;
+/// How many make room when there is none.
+const DROPPED_AT_ONCE: usize = 64;
 /// Bytes of changes in one message.
 const LOG_PAGE: usize = 45_000;
 
@@ -41,6 +45,16 @@ pub(crate) enum Taken {
     Early,
     /// Its author may not.
     Refused,
+}
+
+/// Who brought a change, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearer {
+    pub(crate) from: DeviceAddress,
+    /// The post that it came in.
+    pub(crate) message: Option<i64>,
+    /// When the relay took it.
+    pub(crate) accepted_ms: u64,
 }
 
 /// Creates a group: the log begins, and everybody in it is given it.
@@ -59,7 +73,7 @@ pub(crate) fn create(
     let group = change.group;
     let conversation = rows::open(tx, group, true, stamp)?;
     rows::insert(tx, conversation, &signed, change.id, 0, None)?;
-    settle(tx, conversation, false)?;
+    settle(tx, conversation, false, clock.corrected(now_ms))?;
     for member in rows::members(tx, conversation)? {
         if member.account != local.account() {
             give_log(tx, conversation, member.account, &[], now_ms, rng)?;
@@ -105,7 +119,7 @@ pub(crate) fn make(
     let row = crate::conversation::rows::row_of(tx, message)?;
     rows::insert(tx, conversation, &signed, change.id, log.len(), row)?;
     log.add(change);
-    settle(tx, conversation, false)?;
+    settle(tx, conversation, false, clock.corrected(now_ms))?;
     for member in rows::members(tx, conversation)? {
         if !before.iter().any(|known| known.account == member.account) {
             give_log(tx, conversation, member.account, &[], now_ms, rng)?;
@@ -125,17 +139,25 @@ pub(crate) fn take(
     conversation: i64,
     signed: &SignedChange,
     change: &Change,
-    from: DeviceAddress,
-    message: Option<i64>,
+    by: Bearer,
     events: &mut Vec<Event>,
 ) -> Result<Taken> {
     if rows::has_change(tx, conversation, change.id)? {
+        if let Some(message) = by.message {
+            // It came before, in a log: this is its place in the history.
+            tx.execute(
+                "UPDATE group_change SET message = ?3
+                 WHERE conversation = ?1 AND id = ?2 AND message IS NULL",
+                (conversation, change.id.0, message),
+            )?;
+            settle_told(tx, conversation, false, by, change.group, events)?;
+        }
         return Ok(Taken::Known);
     }
     let mut log = rows::log(tx, conversation)?;
     match log.allows(change) {
         None => {
-            keep_aside(tx, change, signed, from, message)?;
+            keep_aside(tx, change, signed, by)?;
             return Ok(Taken::Early);
         }
         Some(Err(refused)) => {
@@ -150,10 +172,10 @@ pub(crate) fn take(
     {
         return Ok(Taken::Refused);
     }
-    rows::insert(tx, conversation, signed, change.id, log.len(), message)?;
+    rows::insert(tx, conversation, signed, change.id, log.len(), by.message)?;
     let forked = log.add(change.clone()).unwrap_or(false);
-    settle(tx, conversation, forked)?;
     let group = change.group;
+    settle_told(tx, conversation, forked, by, group, events)?;
     if forked {
         events.push(Event::GroupForked {
             group,
@@ -176,11 +198,11 @@ pub(crate) fn take_early(
 ) -> Result<()> {
     loop {
         let mut any = false;
-        for (signed, from, message) in early(tx, group)? {
+        for (signed, by) in early(tx, group)? {
             let Ok(change) = signed.verify() else {
                 continue;
             };
-            match take(tx, conversation, &signed, &change, from, message, events)? {
+            match take(tx, conversation, &signed, &change, by, events)? {
                 Taken::Early => {}
                 Taken::New | Taken::Known | Taken::Refused => {
                     tx.execute(
@@ -197,11 +219,67 @@ pub(crate) fn take_early(
     }
 }
 
+/// Writes down what the log amounts to, with a change that a post brought: one that was early, and so not shown, is
+/// shown now if it has an effect.
+fn settle_told(
+    tx: &Transaction<'_>,
+    conversation: i64,
+    forked: bool,
+    by: Bearer,
+    group: ConversationId,
+    events: &mut Vec<Event>,
+) -> Result<()> {
+    let hidden = tx.execute(
+        "UPDATE message SET notice = 1, state = CASE WHEN state = -2 THEN 2 ELSE state END
+         WHERE id = ?1 AND notice = 2",
+        [by.message],
+    )?;
+    settle(tx, conversation, forked, by.accepted_ms)?;
+    if hidden > 0
+        && let Some(message) = by.message
+    {
+        events.extend(shown(tx, message, group)?);
+    }
+    Ok(())
+}
+
+/// Whether a post brought a change that has an effect. What is early has none yet, and may never have one; what came
+/// by another post is told by that.
+pub(crate) fn is_told(tx: &Transaction<'_>, message: i64) -> Result<bool> {
+    let mut query = tx.prepare_cached(
+        "SELECT notice <> 2 AND EXISTS (SELECT 1 FROM group_change g
+             WHERE g.conversation = m.conversation AND g.message = m.id)
+         FROM message m WHERE id = ?1",
+    )?;
+    Ok(query.query_row([message], |row| row.get(0))?)
+}
+
+/// That a post is shown now, if it is.
+fn shown(tx: &Transaction<'_>, message: i64, group: ConversationId) -> Result<Option<Event>> {
+    let found = tx
+        .query_row(
+            "SELECT sender, message_id FROM message WHERE id = ?1 AND state > 0",
+            [message],
+            |row| {
+                Ok(MessageRef {
+                    sender: account(row, 0)?,
+                    id: message_id(row, 1)?,
+                })
+            },
+        )
+        .optional()?;
+    Ok(found.map(|message| Event::MessageAdded {
+        conversation: group,
+        message,
+    }))
+}
+
 /// Writes down what the log amounts to.
-fn settle(tx: &Transaction<'_>, conversation: i64, forked: bool) -> Result<()> {
+fn settle(tx: &Transaction<'_>, conversation: i64, forked: bool, accepted_ms: u64) -> Result<()> {
     let log = rows::log(tx, conversation)?;
     let outcome = log.outcome();
-    rows::save(tx, conversation, &outcome.state, &log.heads(), forked)?;
+    let (state, heads) = (&outcome.state, log.heads());
+    rows::save(tx, conversation, state, &heads, forked, accepted_ms)?;
     // A change without effect is not told as one.
     let mut query = tx.prepare_cached(
         "SELECT id, message FROM group_change WHERE conversation = ?1 AND message IS NOT NULL",
@@ -235,7 +313,12 @@ pub(crate) fn give_log(
     rng: &Randomness,
 ) -> Result<()> {
     let group = rows::group_id(tx, conversation)?;
-    let lacking = rows::log(tx, conversation)?.unseen_by(known);
+    let log = rows::log(tx, conversation)?;
+    let mut lacking = log.unseen_by(known);
+    if !rows::is_member(tx, conversation, to)? {
+        let told = log.told_to_departed(to);
+        lacking.retain(|change| told.contains(change));
+    }
     let mut page = Vec::new();
     let mut len = 0usize;
     let all = rows::changes(tx, conversation)?;
@@ -294,46 +377,67 @@ fn changes_by(tx: &Transaction<'_>, conversation: i64, author: AccountId) -> Res
         .count())
 }
 
+fn drop_oldest(tx: &Transaction<'_>, which: &str, group: ConversationId) -> Result<()> {
+    tx.execute(
+        &format!(
+            "DELETE FROM group_change_early WHERE (conversation_id, id) IN
+                 (SELECT conversation_id, id FROM group_change_early WHERE {which}
+                  ORDER BY accepted_ms LIMIT {DROPPED_AT_ONCE})"
+        ),
+        [group.as_bytes()],
+    )?;
+    Ok(())
+}
+
 /// Keeps a change whose predecessors are missing.
 pub(crate) fn keep_aside(
     tx: &Transaction<'_>,
     change: &Change,
     signed: &SignedChange,
-    from: DeviceAddress,
-    message: Option<i64>,
+    by: Bearer,
 ) -> Result<()> {
-    let (kept, len): (i64, i64) = tx.query_row(
-        "SELECT (SELECT count(*) FROM group_change_early WHERE conversation_id = ?1),
-             (SELECT coalesce(sum(length(change)), 0) FROM group_change_early)",
-        [change.group.as_bytes()],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+    let (of_group, of_sender, of_all): (i64, i64, i64) = tx.query_row(
+        "SELECT count(*) FILTER (WHERE conversation_id = ?1),
+             coalesce(sum(length(change)) FILTER (WHERE sender = ?2), 0),
+             coalesce(sum(length(change)), 0)
+         FROM group_change_early",
+        (change.group.as_bytes(), by.from.account.as_bytes()),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
-    if kept >= MAX_EARLY || len >= MAX_EARLY_LEN {
+    if of_sender >= MAX_EARLY_LEN_OF_ONE {
         return Ok(());
+    }
+    // Anybody may fill this up with what never comes to anything: what is oldest makes room.
+    if of_group >= MAX_EARLY {
+        drop_oldest(tx, "conversation_id = ?1", change.group)?;
+    } else if of_all >= MAX_EARLY_LEN {
+        drop_oldest(tx, "?1 IS NOT NULL", change.group)?;
     }
     tx.execute(
         "INSERT OR IGNORE INTO group_change_early
-             (conversation_id, id, change, signature, sender, device, message)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (conversation_id, id, change, signature, sender, device, message, accepted_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             change.group.as_bytes(),
             change.id.0,
             &signed.change,
             &signed.signature,
-            from.account.as_bytes(),
-            from.device.get(),
-            message,
+            by.from.account.as_bytes(),
+            by.from.device.get(),
+            by.message,
+            columns::signed(by.accepted_ms),
         ),
     )?;
     Ok(())
 }
 
-/// A change, who gave it to us, and the message that brought it.
-pub(crate) type Early = (SignedChange, DeviceAddress, Option<i64>);
-
-pub(crate) fn early(tx: &Transaction<'_>, group: ConversationId) -> Result<Vec<Early>> {
+/// The changes kept aside for a group, and who brought them.
+pub(crate) fn early(
+    tx: &Transaction<'_>,
+    group: ConversationId,
+) -> Result<Vec<(SignedChange, Bearer)>> {
     let mut query = tx.prepare_cached(
-        "SELECT change, signature, sender, device, message FROM group_change_early
+        "SELECT change, signature, sender, device, message, accepted_ms FROM group_change_early
          WHERE conversation_id = ?1",
     )?;
     let rows = query.query_map([group.as_bytes()], |row| {
@@ -342,10 +446,15 @@ pub(crate) fn early(tx: &Transaction<'_>, group: ConversationId) -> Result<Vec<E
             signature: row.get(1)?,
         };
         let from = DeviceAddress {
-            account: crate::store::columns::account(row, 2)?,
+            account: account(row, 2)?,
             device: device(row, 3)?,
         };
-        Ok((signed, from, row.get(4)?))
+        let by = Bearer {
+            from,
+            message: row.get(4)?,
+            accepted_ms: unsigned(row, 5)?,
+        };
+        Ok((signed, by))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

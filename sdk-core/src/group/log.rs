@@ -140,6 +140,27 @@ impl Log {
             .collect()
     }
 
+    /// What somebody who is out is told of: what took them out, and what that builds on.
+    pub(crate) fn told_to_departed(&self, who: AccountId) -> BTreeSet<ChangeId> {
+        let takes_out = |change: &Change| match &change.action {
+            Action::Remove(accounts) => accounts.contains(&who),
+            Action::Leave => change.author == who,
+            _ => false,
+        };
+        let mut told = Past::default();
+        for (place, (change, past)) in self.changes.iter().zip(&self.pasts).enumerate() {
+            if takes_out(change) {
+                told.extend(past);
+                told.insert(place);
+            }
+        }
+        let changes = self.changes.iter().enumerate();
+        changes
+            .filter(|(place, _)| told.contains(*place))
+            .map(|(_, change)| change.id)
+            .collect()
+    }
+
     fn past_of(&self, change: &Change) -> Option<(Past, u32)> {
         let (mut past, mut depth) = (Past::default(), 0);
         for parent in &change.parents {

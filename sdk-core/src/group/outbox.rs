@@ -132,7 +132,7 @@ fn without_key(tx: &Transaction<'_>, row: &GroupRow, generation: i64) -> Result<
     let mut query = tx.prepare_cached(
         "SELECT account FROM group_outbox_recipient r WHERE outbox = ?1 AND NOT EXISTS
              (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account
-                  AND g.generation = ?3)",
+                  AND g.generation = ?3 AND g.iteration IS NOT NULL)",
     )?;
     let accounts = query.query_map((row.id, row.conversation, generation), |row| {
         account(row, 0)
@@ -273,6 +273,17 @@ pub(crate) fn delivered(tx: &Transaction<'_>, message: i64, by: AccountId) -> Re
         forget_recipient(tx, row, by)?;
     }
     Ok(())
+}
+
+/// Whether a message was sent to somebody.
+pub(crate) fn was_sent_to(db: &Connection, message: i64, who: AccountId) -> Result<bool> {
+    let mut query = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM group_receipt WHERE message = ?1 AND account = ?2)
+             OR EXISTS (SELECT 1 FROM outbox WHERE message = ?1 AND recipient = ?2)
+             OR EXISTS (SELECT 1 FROM group_outbox g JOIN group_outbox_recipient r ON r.outbox = g.id
+                 WHERE g.message = ?1 AND r.account = ?2)",
+    )?;
+    Ok(query.query_row((message, who.as_bytes()), |row| row.get(0))?)
 }
 
 /// The row that was sent as this envelope, if it was for this device's account.

@@ -12,7 +12,7 @@ use crate::conversation::changes::roles_changed;
 use crate::conversation::rows::{self as messages, ConversationRow, Kind};
 use crate::event::Event;
 use crate::group::change::{Change, SignedChange};
-use crate::group::changes::{self, Taken};
+use crate::group::changes::{self, Bearer, Taken};
 use crate::group::log::Log;
 use crate::group::rows::{self, MemberRow};
 use crate::group::{invite, sender_keys};
@@ -134,31 +134,29 @@ fn begin_chain(
 /// A change that a post brought; checked before the post was stored. Says whether there is anything to show.
 pub(crate) fn change(
     batch: &mut Batch<'_, '_>,
-    from: DeviceAddress,
+    received: &Received,
     conversation: &ConversationRow,
     (signed, change): (&SignedChange, &Change),
     message: i64,
 ) -> Result<bool> {
+    let by = Bearer {
+        from: received.from,
+        message: Some(message),
+        accepted_ms: received.accepted_ms,
+    };
     let events = &mut batch.effects.events;
     let id = conversation.id;
-    let taken = changes::take(batch.tx, id, signed, change, from, Some(message), events)?;
+    let taken = changes::take(batch.tx, id, signed, change, by, events)?;
     match taken {
         Taken::New => {
             changes::take_early(batch.tx, id, change.group, events)?;
             batch.effects.tidy |= roles_changed(batch.tx, id, events)?;
             invite::forget_answered(batch.tx, id)?;
         }
-        Taken::Early => ask_for_changes(batch, from, conversation)?,
+        Taken::Early => ask_for_changes(batch, received.from, conversation)?,
         Taken::Known | Taken::Refused => {}
     }
-    if taken == Taken::Known {
-        // It came before, in a log: this is its place in the history.
-        batch.tx.execute(
-            "UPDATE group_change SET message = ?3 WHERE conversation = ?1 AND id = ?2 AND message IS NULL",
-            (id, change.id.0, message),
-        )?;
-    }
-    Ok(taken != Taken::Refused)
+    changes::is_told(batch.tx, message)
 }
 
 /// Asks a member for what it has seen and we have not.
@@ -230,10 +228,15 @@ pub(crate) fn log(batch: &mut Batch<'_, '_>, received: &Received, log: &GroupLog
     {
         return batch.quarantine(received, "wrong_conversation", &[]);
     }
+    let by = Bearer {
+        from,
+        message: None,
+        accepted_ms: received.accepted_ms,
+    };
     if let Some(known) = known {
         let events = &mut batch.effects.events;
         for (signed, change) in &checked {
-            changes::take(batch.tx, known.id, signed, change, from, None, events)?;
+            changes::take(batch.tx, known.id, signed, change, by, events)?;
         }
         changes::take_early(batch.tx, known.id, log.conversation, events)?;
         batch.effects.tidy |= roles_changed(batch.tx, known.id, events)?;
@@ -242,13 +245,13 @@ pub(crate) fn log(batch: &mut Batch<'_, '_>, received: &Received, log: &GroupLog
         return Ok(());
     }
     for (signed, change) in &checked {
-        changes::keep_aside(batch.tx, change, signed, from, None)?;
+        changes::keep_aside(batch.tx, change, signed, by)?;
     }
-    enter(batch, from, log.conversation)
+    enter(batch, by, log.conversation)
 }
 
 /// Enters a group if what was given to us says that we are in it.
-fn enter(batch: &mut Batch<'_, '_>, from: DeviceAddress, group: ConversationId) -> Result<()> {
+fn enter(batch: &mut Batch<'_, '_>, by: Bearer, group: ConversationId) -> Result<()> {
     let ours = batch.local.account();
     let mut waiting = changes::early(batch.tx, group)?;
     let mut log = Log::default();
@@ -256,7 +259,7 @@ fn enter(batch: &mut Batch<'_, '_>, from: DeviceAddress, group: ConversationId) 
     loop {
         let before = waiting.len();
         let mut rest = Vec::new();
-        for (signed, sender, message) in waiting {
+        for (signed, bearer) in waiting {
             let change = signed.read_verified();
             match change.as_ref().ok().map(|change| log.allows(change)) {
                 Some(Some(Ok(()))) => {
@@ -265,7 +268,7 @@ fn enter(batch: &mut Batch<'_, '_>, from: DeviceAddress, group: ConversationId) 
                         log.add(change);
                     }
                 }
-                Some(None) => rest.push((signed, sender, message)),
+                Some(None) => rest.push((signed, bearer)),
                 Some(Some(Err(_))) | None => {}
             }
         }
@@ -279,7 +282,7 @@ fn enter(batch: &mut Batch<'_, '_>, from: DeviceAddress, group: ConversationId) 
         return Ok(());
     };
     let accepted = invite::was_asked_for(batch.tx, group)?
-        || messages::with_peer(batch.tx, from.account)?.is_some_and(|found| found.accepted);
+        || messages::with_peer(batch.tx, by.from.account)?.is_some_and(|found| found.accepted);
     if !accepted && requested(batch.tx)? >= MAX_REQUESTED {
         return Ok(());
     }
@@ -287,7 +290,8 @@ fn enter(batch: &mut Batch<'_, '_>, from: DeviceAddress, group: ConversationId) 
     for (place, (signed, id)) in entered.iter().enumerate() {
         rows::insert(batch.tx, conversation, signed, *id, place, None)?;
     }
-    rows::save(batch.tx, conversation, &outcome.state, &log.heads(), false)?;
+    let (state, heads) = (&outcome.state, log.heads());
+    rows::save(batch.tx, conversation, state, &heads, false, by.accepted_ms)?;
     batch.tx.execute(
         "DELETE FROM group_change_early WHERE conversation_id = ?1",
         [group.as_bytes()],

@@ -173,13 +173,14 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// What the log amounts to, for everybody to read.
+/// What the log amounts to, for everybody to read; with when the relay took the last of it.
 pub(crate) fn save(
     tx: &Transaction<'_>,
     conversation: i64,
     state: &GroupState,
     heads: &[ChangeId],
     forked: bool,
+    accepted_ms: u64,
 ) -> Result<()> {
     let heads: Vec<u8> = heads.iter().flat_map(|head| head.0).collect();
     tx.prepare_cached(
@@ -236,7 +237,13 @@ pub(crate) fn save(
     // Who was in before this device was is known too: what they wrote may be told to us.
     for (account, left) in &state.departed {
         let row = known.get(account);
-        let now = (Some(left.ms()), until(account));
+        let left_ms = if left.ms() <= accepted_ms {
+            left.ms()
+        } else {
+            // Nobody leaves later than they say so: they would be heard, and be on no list.
+            accepted_ms.min(row.and_then(|row| row.left_ms).unwrap_or(accepted_ms))
+        };
+        let now = (Some(left_ms), until(account));
         if row.is_none_or(|row| (row.left_ms, row.admin_until_ms) != now) {
             let since = row.map_or(*left, |row| row.since);
             write.execute((
@@ -244,7 +251,7 @@ pub(crate) fn save(
                 account.as_bytes(),
                 false,
                 signed(since.to_bits()),
-                Some(signed(left.ms())),
+                Some(signed(left_ms)),
                 until(account).map(signed),
             ))?;
         }

@@ -198,7 +198,7 @@ pub(crate) fn lacking(
     };
     let mut query = tx.prepare_cached(
         "SELECT count(*) FROM group_outbox_recipient r WHERE r.outbox = ?1 AND NOT EXISTS
-             (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2
+             (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.iteration IS NOT NULL
                   AND g.account = r.account AND g.generation = ?3)",
     )?;
     Ok(query.query_row((row, conversation, generation), |row| row.get(0))?)
@@ -247,16 +247,17 @@ pub(crate) fn devices_changed(
         )?;
     }
     tx.execute(
-        "DELETE FROM sender_key_given WHERE account = ?1",
+        "UPDATE sender_key_given SET iteration = NULL WHERE account = ?1",
         [account.as_bytes()],
     )?;
     Ok(())
 }
 
-/// Somebody could not read what we sent: they are given the key with the next message.
+/// Somebody could not read what we sent: they are given the key with the next message. That they hold it is not
+/// forgotten: were they taken out before that, nobody would replace it.
 pub(crate) fn give_again(tx: &Transaction<'_>, conversation: i64, to: AccountId) -> Result<()> {
     tx.execute(
-        "DELETE FROM sender_key_given WHERE conversation = ?1 AND account = ?2",
+        "UPDATE sender_key_given SET iteration = NULL WHERE conversation = ?1 AND account = ?2",
         (conversation, to.as_bytes()),
     )?;
     Ok(())

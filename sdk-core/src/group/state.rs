@@ -73,7 +73,7 @@ impl GroupState {
         }
         match &change.action {
             Action::Create { .. } | Action::Unknown => Err(GroupRefusal::Pointless),
-            Action::Add(accounts) => self.add(accounts, change.stamp),
+            Action::Add(accounts) => self.add(accounts, author, change.stamp),
             Action::Remove(accounts) => self.remove(accounts, author, change.stamp),
             Action::Role { account, admin } => self.set_role(*account, *admin, change.stamp),
             Action::Details(details) => {
@@ -112,7 +112,15 @@ impl GroupState {
         self.set_rules(rules, since);
     }
 
-    fn add(&mut self, accounts: &[AccountId], since: Stamp) -> Result<(), GroupRefusal> {
+    fn add(
+        &mut self,
+        accounts: &[AccountId],
+        author: AccountId,
+        stamp: Stamp,
+    ) -> Result<(), GroupRefusal> {
+        // Nobody gives a past that is not theirs: what was said before the author came is for neither.
+        let authors = self.members.get(&author).map(|member| member.since);
+        let since = stamp.max(authors.unwrap_or_default());
         let new = accounts
             .iter()
             .filter(|account| !self.members.contains_key(account));

@@ -93,7 +93,7 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
     };
     let mut notice = Notice::Message;
     if let Ok(Some((signed, change))) = &change {
-        let shown = group::receive::change(batch, from, &conversation, (signed, change), row)?;
+        let shown = group::receive::change(batch, received, &conversation, (signed, change), row)?;
         notice = if shown {
             Notice::Change
         } else {

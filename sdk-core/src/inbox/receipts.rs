@@ -51,6 +51,12 @@ pub(crate) fn receive(
             last,
         )?;
         for row in rows {
+            if conversation.kind == Kind::Group
+                && !group::outbox::was_sent_to(batch.tx, row, from.account)?
+            {
+                // Who came later has none of it.
+                continue;
+            }
             outbox::delivered(batch.tx, row, from.account, from.device)?;
             let events = &mut batch.effects.events;
             match conversation.kind {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hushpost::{ConversationId, Group, GroupInfo, MAX_PAGE, Message, MessageRef, NewGroup};
 
 use crate::person::body;
-use crate::{Person, TestError, text};
+use crate::{Person, PersonOptions, TestError, text};
 
 /// Some people, and a group that the first of them made.
 #[derive(Debug)]
@@ -26,9 +26,22 @@ impl Crew {
         names: &[&str],
         members: usize,
     ) -> Result<Self, TestError> {
+        Self::meet_with(relay, PersonOptions::default(), names, members).await
+    }
+
+    /// The same with clients set up another way.
+    ///
+    /// # Errors
+    /// [`TestError`].
+    pub async fn meet_with(
+        relay: SocketAddr,
+        options: PersonOptions,
+        names: &[&str],
+        members: usize,
+    ) -> Result<Self, TestError> {
         let mut people = Vec::new();
         for name in names {
-            people.push(Person::registered(name, relay).await?);
+            people.push(Person::with_options(name, relay, options).await?);
         }
         let accounts = people.iter().skip(1).take(members.saturating_sub(1));
         let accounts: Vec<_> = accounts.map(|person| person.account).collect();

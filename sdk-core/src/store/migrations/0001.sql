@@ -311,6 +311,7 @@ CREATE TABLE group_change_early (
     sender BLOB NOT NULL,                   -- who may be asked for the others
     device INTEGER NOT NULL,
     message INTEGER,
+    accepted_ms INTEGER NOT NULL,           -- by the relay's clock
     PRIMARY KEY (conversation_id, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -328,7 +329,7 @@ CREATE TABLE sender_key_given (
     conversation INTEGER NOT NULL REFERENCES conversation ON DELETE CASCADE,
     account BLOB NOT NULL,
     generation INTEGER NOT NULL,
-    iteration INTEGER NOT NULL,             -- they can read from here on
+    iteration INTEGER,                      -- they can read from here on; NULL: they hold it, and are given it anew
     outbox INTEGER NOT NULL,                -- the row that takes it there
     PRIMARY KEY (conversation, account, generation)
 ) STRICT, WITHOUT ROWID;

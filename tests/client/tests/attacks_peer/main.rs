@@ -10,6 +10,7 @@
 )]
 
 mod changes;
+#[path = "../puppet/mod.rs"]
 mod puppet;
 
 use std::collections::BTreeSet;

@@ -1,19 +1,33 @@
 //! A peer with real keys that says anything: authentic, and as malformed as a test likes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    dead_code,
+    reason = "each test file uses some of it"
+)]
 
+pub mod group;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hushpost::{AccountId, ConversationId, MessageId, MessageRef};
 use hushpost_client_tests::TestError;
 use hushpost_harness::{Client, Identity};
 use hushpost_protocol::{
-    IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, LocalParty, OneTimePreKeyBundle,
-    OneTimePreKeyId, PqPolicy, PreKeyBundle, ProtocolAddress, PublicKey, RegistrationId, ServiceId,
-    Session, SignalMessage, SignedPreKeyBundle, SignedPreKeyId, Timestamp,
+    IdentityKeyPair, KemPreKeyBundle, KemPreKeyId, KemPublicKey, LocalParty, MessageType,
+    OneTimePreKeyBundle, OneTimePreKeyId, PqPolicy, PreKeyBundle, ProtocolAddress, PublicKey,
+    RegistrationId, ServiceId, Session, SignalMessage, SignedPreKeyBundle, SignedPreKeyId,
+    Timestamp,
 };
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
 use hushpost_wire::{
-    FetchPreKeyBundles, PreKeyBundles, Recipient, RecipientDevice, Send, VerifiedDeviceList,
+    FetchPreKeyBundles, PreKeyBundles, PutDeviceList, Recipient, RecipientDevice, Send,
+    VerifiedDeviceList,
 };
 use prost::Message as _;
 use rand::rngs::SysRng;
@@ -40,6 +54,14 @@ pub struct Plaintext {
     pub resend_request: Option<Again>,
     #[prost(message, optional, tag = "14")]
     pub gone: Option<Again>,
+    #[prost(message, optional, tag = "15")]
+    pub sender_key: Option<group::SenderKey>,
+    #[prost(message, optional, tag = "16")]
+    pub group_log: Option<group::Log>,
+    #[prost(message, optional, tag = "17")]
+    pub group_log_request: Option<group::LogRequest>,
+    #[prost(message, optional, tag = "18")]
+    pub join_request: Option<group::JoinRequest>,
     /// A kind of a later version.
     #[prost(bytes = "vec", tag = "55")]
     pub later: Vec<u8>,
@@ -69,6 +91,8 @@ pub struct Post {
     pub heads: Vec<Head>,
     #[prost(bytes = "vec", tag = "7")]
     pub content: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub group_heads: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -128,13 +152,20 @@ pub struct Again {
     pub envelopes: Vec<Vec<u8>>,
 }
 
-/// The peer, and its session with one device.
-pub struct Puppet {
-    identity: Identity,
+/// A session with one device.
+struct Line {
     session: Session,
+    registration_id: u32,
+}
+
+/// The peer, and its sessions with those whom it faces. It speaks to the last one it turned to.
+pub struct Puppet {
+    pub identity: Identity,
+    key: IdentityKeyPair,
+    lines: BTreeMap<AccountId, Line>,
+    relay: SocketAddr,
     connection: Client,
     peer: AccountId,
-    registration_id: u32,
     pub chain: u64,
     pub sequence: u64,
 }
@@ -147,30 +178,78 @@ impl Puppet {
         identity.devices[0].identity_key = key.public_key().to_bytes();
         let (mut connection, welcome) = Client::connect(relay).await?;
         connection.register(&welcome, &identity).await?;
+        let mut puppet = Self {
+            identity,
+            key,
+            lines: BTreeMap::new(),
+            relay,
+            connection,
+            peer,
+            chain: rand::random(),
+            sequence: 0,
+        };
+        puppet.turn_to(peer).await?;
+        Ok(puppet)
+    }
+
+    /// Speaks to somebody else from now on; with a session of its own if there is none yet.
+    pub async fn turn_to(&mut self, peer: AccountId) -> Result<(), TestError> {
+        self.peer = peer;
+        if self.lines.contains_key(&peer) {
+            return Ok(());
+        }
         let fetch = Request::FetchPreKeyBundles(FetchPreKeyBundles {
             account: peer.as_bytes().to_vec().into(),
             ..FetchPreKeyBundles::default()
         });
-        let Body::PreKeyBundles(bundles) = connection.request(fetch).await? else {
+        let Body::PreKeyBundles(bundles) = self.connection.request(fetch).await? else {
             panic!("no bundles");
         };
         let local = LocalParty {
-            identity: &key,
-            registration_id: RegistrationId(identity.devices[0].registration_id),
+            identity: &self.key,
+            registration_id: RegistrationId(self.identity.devices[0].registration_id),
         };
         let mut session =
-            Session::new(PqPolicy::Required).between(address(identity.account()), address(peer));
+            Session::new(PqPolicy::Required).between(address(self.account()), address(peer));
         let bundle = bundle(&bundles);
         session.initiate(local, &bundle, NOW, &mut SysRng).unwrap();
-        Ok(Self {
-            identity,
+        let registration_id = bundle.registration_id.0;
+        let line = Line {
             session,
-            connection,
-            peer,
-            registration_id: bundle.registration_id.0,
-            chain: rand::random(),
-            sequence: 0,
-        })
+            registration_id,
+        };
+        self.lines.insert(peer, line);
+        Ok(())
+    }
+
+    /// The device is set up anew: another identity key, and no session any more.
+    pub async fn set_up_anew(&mut self) -> Result<(), TestError> {
+        self.key = IdentityKeyPair::generate(&mut SysRng).unwrap();
+        let device = &mut self.identity.devices[0];
+        device.identity_key = self.key.public_key().to_bytes();
+        device.registration_id = device.registration_id % 10_000 + 1;
+        self.lines.clear();
+        self.identity.list_version += 1;
+        // The relay ends the connection of a device that is another now.
+        let _ended = self.publish().await;
+        let connected = Client::connect_as(self.relay, &self.identity, 1).await?;
+        self.connection = connected.0;
+        Ok(())
+    }
+
+    /// Puts one more device on the list, that nobody has the keys of.
+    pub async fn add_device(&mut self) -> Result<(), TestError> {
+        self.identity.add_device()?;
+        let key = IdentityKeyPair::generate(&mut SysRng).unwrap();
+        self.identity.devices[1].identity_key = key.public_key().to_bytes();
+        self.publish().await
+    }
+
+    async fn publish(&mut self) -> Result<(), TestError> {
+        let list = Some(self.identity.signed_list());
+        let put = Request::PutDeviceList(PutDeviceList { device_list: list });
+        self.connection.request(put).await?;
+        Ok(())
     }
 
     pub fn account(&self) -> AccountId {
@@ -196,6 +275,7 @@ impl Puppet {
             sequence: self.sequence,
             heads: Vec::new(),
             content: content(body.as_bytes()),
+            group_heads: Vec::new(),
         }
     }
 
@@ -233,32 +313,19 @@ impl Puppet {
 
     /// Says bytes, padded as they should be.
     pub async fn say_bytes(&mut self, plaintext: &[u8], ephemeral: bool) -> Result<(), TestError> {
-        let mut padded = plaintext.to_vec();
-        padded.push(0x80);
-        let class = class(padded.len() + RESERVE);
-        padded.resize(class - RESERVE, 0);
-        self.say_padded(&padded, ephemeral).await
+        self.say_padded(&pad(plaintext), ephemeral).await
     }
 
     /// Says bytes, as they are.
     pub async fn say_padded(&mut self, padded: &[u8], ephemeral: bool) -> Result<(), TestError> {
-        let message = self.session.encrypt(padded, NOW).unwrap();
-        let length = u32::try_from(message.as_bytes().len()).unwrap();
-        let mut envelope = vec![1, message.message_type() as u8];
-        envelope.extend_from_slice(&length.to_be_bytes()[1..]);
-        envelope.extend_from_slice(message.as_bytes());
-        envelope.resize(class(envelope.len()), 0);
+        let line = self.lines.get_mut(&self.peer).unwrap();
+        let message = line.session.encrypt(padded, NOW).unwrap();
+        let envelope = envelope(message.message_type(), message.as_bytes());
+        let mut recipient = self.recipient(self.peer);
+        recipient.devices[0].ciphertext = envelope.into();
         let send = Request::Send(Send {
             message_id: rand::random::<[u8; 16]>().to_vec().into(),
-            recipients: vec![Recipient {
-                account: self.peer.as_bytes().to_vec().into(),
-                devices: vec![RecipientDevice {
-                    device: 1,
-                    registration_id: self.registration_id,
-                    ciphertext: envelope.into(),
-                }],
-                ..Recipient::default()
-            }],
+            recipients: vec![recipient],
             ephemeral,
             ..Send::default()
         });
@@ -266,17 +333,84 @@ impl Puppet {
         Ok(())
     }
 
-    /// Reads what was sent to this peer.
+    /// Sends one ciphertext to several whom it faces.
+    pub async fn send_shared(
+        &mut self,
+        ciphertext: Vec<u8>,
+        to: &[AccountId],
+    ) -> Result<(), TestError> {
+        let send = Request::Send(Send {
+            message_id: rand::random::<[u8; 16]>().to_vec().into(),
+            shared_ciphertext: Some(ciphertext.into()),
+            recipients: to.iter().map(|account| self.recipient(*account)).collect(),
+            ..Send::default()
+        });
+        self.connection.request(send).await?;
+        Ok(())
+    }
+
+    fn recipient(&self, account: AccountId) -> Recipient {
+        Recipient {
+            account: account.as_bytes().to_vec().into(),
+            devices: vec![RecipientDevice {
+                device: 1,
+                registration_id: self.lines[&account].registration_id,
+                ciphertext: Vec::new().into(),
+            }],
+            ..Recipient::default()
+        }
+    }
+
+    /// Reads what the peer sent to this one.
     pub fn read(&mut self, send: &Send) -> Vec<u8> {
         let envelope = &send.recipients[0].devices[0].ciphertext;
-        let length = u32::from_be_bytes([0, envelope[2], envelope[3], envelope[4]]);
-        let message = &envelope[5..5 + usize::try_from(length).unwrap()];
-        let message = SignalMessage::from_bytes(message).unwrap();
-        self.session
-            .decrypt(&message, &mut SysRng)
-            .unwrap()
-            .plaintext
+        self.open(self.peer, envelope).unwrap()
     }
+
+    /// Reads an envelope of somebody it faces, if it is for this one.
+    pub fn open(&mut self, from: AccountId, envelope: &[u8]) -> Option<Vec<u8>> {
+        let (message_type, message) = unseal(envelope)?;
+        if message_type != MessageType::Signal as u8 {
+            return None;
+        }
+        let message = SignalMessage::from_bytes(message).unwrap();
+        let line = self.lines.get_mut(&from)?;
+        let received = line.session.decrypt(&message, &mut SysRng).ok()?;
+        Some(received.plaintext)
+    }
+}
+
+/// Fills a plaintext up, as it should be.
+pub fn pad(plaintext: &[u8]) -> Vec<u8> {
+    let mut padded = plaintext.to_vec();
+    padded.push(0x80);
+    let class = class(padded.len() + RESERVE);
+    padded.resize(class - RESERVE, 0);
+    padded
+}
+
+/// The plaintext of what was filled up.
+pub fn unpad(padded: &[u8]) -> &[u8] {
+    let mark = padded.iter().rposition(|byte| *byte != 0).unwrap();
+    &padded[..mark]
+}
+
+/// Puts a message into its envelope.
+pub fn envelope(message_type: MessageType, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap();
+    let mut envelope = vec![1, message_type as u8];
+    envelope.extend_from_slice(&length.to_be_bytes()[1..]);
+    envelope.extend_from_slice(message);
+    envelope.resize(class(envelope.len()), 0);
+    envelope
+}
+
+/// Takes a message out of its envelope, with its type.
+pub fn unseal(envelope: &[u8]) -> Option<(u8, &[u8])> {
+    let header = envelope.first_chunk::<5>()?;
+    let length = u32::from_be_bytes([0, header[2], header[3], header[4]]);
+    let message = envelope.get(5..5 + usize::try_from(length).unwrap())?;
+    Some((header[1], message))
 }
 
 /// An encoded text.
