@@ -14,6 +14,8 @@
     missing_docs
 )]
 
+mod changes;
+mod groups;
 mod judge;
 mod person;
 mod step;
