@@ -10,7 +10,7 @@ use crate::content::{
 };
 use crate::conversation::rows::{self as messages, ConversationRow, Kind};
 use crate::event::Event;
-use crate::group::change::{Change, SignedChange};
+use crate::group::change::{Action, Change, SignedChange};
 use crate::group::changes::{self, Taken};
 use crate::group::log::Log;
 use crate::group::rows::{self, MemberRow};
@@ -138,12 +138,11 @@ pub(crate) fn change(
     (signed, change): (&SignedChange, &Change),
     message: i64,
 ) -> Result<bool> {
-    let events = &mut batch.effects.events;
     let id = conversation.id;
-    let taken = changes::take(batch.tx, id, signed, change, from, Some(message), events)?;
+    let taken = changes::take(batch, id, (signed, change), from, Some(message))?;
     match taken {
         Taken::New => {
-            changes::take_early(batch.tx, id, change.group, events)?;
+            changes::take_early(batch, id, change.group)?;
             invite::forget_answered(batch.tx, id)?;
         }
         Taken::Early => ask_for_changes(batch, from, conversation)?,
@@ -229,11 +228,10 @@ pub(crate) fn log(batch: &mut Batch<'_, '_>, received: &Received, log: &GroupLog
         return batch.quarantine(received, "wrong_conversation", &[]);
     }
     if let Some(known) = known {
-        let events = &mut batch.effects.events;
         for (signed, change) in &checked {
-            changes::take(batch.tx, known.id, signed, change, from, None, events)?;
+            changes::take(batch, known.id, (signed, change), from, None)?;
         }
-        changes::take_early(batch.tx, known.id, log.conversation, events)?;
+        changes::take_early(batch, known.id, log.conversation)?;
         invite::forget_answered(batch.tx, known.id)?;
         batch.touched.insert((known.id, log.conversation));
         return Ok(());
