@@ -60,7 +60,15 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
         unknown |= !rows::has_change(batch.tx, conversation.id, *head)?;
     }
     let member = rows::member(batch.tx, conversation.id, from.account)?;
-    let Some(member) = member.filter(in_time) else {
+    let member = match member {
+        Some(member)
+            if !in_time(&member) && !said_before_leaving(batch.tx, from, &conversation, post)? =>
+        {
+            None
+        }
+        member => member,
+    };
+    let Some(member) = member else {
         return Ok(if unknown {
             Place::NotYet("unknown_member")
         } else {
@@ -78,6 +86,40 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
     }
     begin_chain(batch.tx, from, &conversation, post)?;
     Ok(Place::Here(conversation))
+}
+
+/// Whether its sender left by themselves, and said so after this: then it was only overtaken on its way.
+fn said_before_leaving(
+    tx: &Transaction<'_>,
+    from: DeviceAddress,
+    conversation: &ConversationRow,
+    post: &Post,
+) -> Result<bool> {
+    let mut query = tx.prepare_cached(
+        "SELECT g.change, g.signature FROM group_change g CROSS JOIN message m ON m.id = g.message
+         WHERE g.conversation = ?1 AND m.sender = ?2 AND m.device = ?3 AND m.chain = ?4 AND m.sequence > ?5",
+    )?;
+    let later = query.query_map(
+        (
+            conversation.id,
+            from.account.as_bytes(),
+            from.device.get(),
+            post.chain.0.cast_signed(),
+            signed(post.sequence.get()),
+        ),
+        |row| {
+            Ok(SignedChange {
+                change: row.get(0)?,
+                signature: row.get(1)?,
+            })
+        },
+    )?;
+    for change in later {
+        if matches!(change?.read_verified(), Ok(change) if change.action == Action::Leave) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_change(post: &Post) -> bool {
