@@ -4,6 +4,7 @@ use hushpost_wire::AccountId;
 use rusqlite::Connection;
 
 use crate::Result;
+use crate::group;
 use crate::store::columns::{account, unsigned};
 
 /// Most entries that are listed.
@@ -72,7 +73,10 @@ pub(crate) fn all(db: &Connection) -> Result<Vec<Trouble>> {
         },
     )?;
     add(
-        "SELECT sender, last - first + 1, gone FROM gap ORDER BY id LIMIT ?1",
+        &format!(
+            "SELECT sender, last - first + 1, gone FROM gap g WHERE {} ORDER BY id LIMIT ?1",
+            group::rows::NOT_LEFT
+        ),
         &|row| {
             Ok(TroubleKind::Missing {
                 count: unsigned(row, 1)?,

@@ -11,8 +11,10 @@ use crate::account::LocalDevice;
 use crate::content::{Body, Content, ConversationId, GroupLog};
 use crate::event::{Event, MessageRef};
 use crate::group::change::{Action, Change, ChangeId, SignedChange};
+use crate::group::log::Log;
 use crate::group::outbox::{self as group_outbox};
 use crate::group::{GroupChangeMessage, invite, rows};
+use crate::inbox::batch::Batch;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::Transaction;
@@ -135,13 +137,12 @@ pub(crate) fn make(
 
 /// Takes a change that somebody gave us.
 pub(crate) fn take(
-    tx: &Transaction<'_>,
+    batch: &mut Batch<'_, '_>,
     conversation: i64,
-    signed: &SignedChange,
-    change: &Change,
+    (signed, change): (&SignedChange, &Change),
     by: Bearer,
-    events: &mut Vec<Event>,
 ) -> Result<Taken> {
+    let tx = &*batch.tx;
     if rows::has_change(tx, conversation, change.id)? {
         if let Some(message) = by.message {
             // It came before, in a log: this is its place in the history.
@@ -150,7 +151,14 @@ pub(crate) fn take(
                  WHERE conversation = ?1 AND id = ?2 AND message IS NULL",
                 (conversation, change.id.0, message),
             )?;
-            settle_told(tx, conversation, false, by, change.group, events)?;
+            settle_told(
+                tx,
+                conversation,
+                false,
+                by,
+                change.group,
+                &mut batch.effects.events,
+            )?;
         }
         return Ok(Taken::Known);
     }
@@ -175,7 +183,18 @@ pub(crate) fn take(
     rows::insert(tx, conversation, signed, change.id, log.len(), by.message)?;
     let forked = log.add(change.clone()).unwrap_or(false);
     let group = change.group;
-    settle_told(tx, conversation, forked, by, group, events)?;
+    settle_told(
+        tx,
+        conversation,
+        forked,
+        by,
+        group,
+        &mut batch.effects.events,
+    )?;
+    if forked {
+        pass_on(batch, conversation, &log, (signed, change))?;
+    }
+    let events = &mut batch.effects.events;
     if forked {
         events.push(Event::GroupForked {
             group,
@@ -189,23 +208,50 @@ pub(crate) fn take(
     Ok(Taken::New)
 }
 
+/// A change that was made beside one of ours that took people in is not for them, as its author knows: they have
+/// it from us.
+fn pass_on(
+    batch: &mut Batch<'_, '_>,
+    conversation: i64,
+    log: &Log,
+    (signed, change): (&SignedChange, &Change),
+) -> Result<()> {
+    let mut added = log.added_beside(change.id, batch.local.account());
+    added.remove(&change.author);
+    for newcomer in added {
+        let body = Body::GroupLog(GroupLog {
+            conversation: rows::group_id(batch.tx, conversation)?,
+            changes: vec![signed.clone()],
+        });
+        let row = NewRow {
+            recipient: newcomer,
+            message: None,
+            only_device: None,
+            replaces: &[],
+            body: &body.encode()?,
+        };
+        outbox::insert(batch.tx, &row, batch.now_ms, &batch.rng)?;
+        batch.effects.outbox = true;
+    }
+    Ok(())
+}
+
 /// Takes what was kept aside for a group, as long as something fits.
 pub(crate) fn take_early(
-    tx: &Transaction<'_>,
+    batch: &mut Batch<'_, '_>,
     conversation: i64,
     group: ConversationId,
-    events: &mut Vec<Event>,
 ) -> Result<()> {
     loop {
         let mut any = false;
-        for (signed, by) in early(tx, group)? {
+        for (signed, by) in early(batch.tx, group)? {
             let Ok(change) = signed.verify() else {
                 continue;
             };
-            match take(tx, conversation, &signed, &change, by, events)? {
+            match take(batch, conversation, (&signed, &change), by)? {
                 Taken::Early => {}
                 Taken::New | Taken::Known | Taken::Refused => {
-                    tx.execute(
+                    batch.tx.execute(
                         "DELETE FROM group_change_early WHERE conversation_id = ?1 AND id = ?2",
                         (group.as_bytes(), change.id.0),
                     )?;

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
-use hushpost_wire::{AccountId, Recipient, RecipientDevice, Send, Sent};
+use hushpost_wire::{AccountId, Recipient, RecipientDevice, RecipientProblem, Send, Sent};
 use tokio::time::Instant;
 
 use crate::Result;
@@ -30,31 +30,35 @@ const MAX_RECIPIENTS: usize = 1024;
 /// First and longest wait for a row.
 const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Rows that wait.
+/// Rows that wait, and members whom the relay does not know.
 #[derive(Default)]
-pub(crate) struct Waits(BTreeMap<i64, (Instant, u32)>);
+pub(crate) struct Waits {
+    rows: BTreeMap<i64, (Instant, u32)>,
+    /// A relay that lost its store does not know whoever has not been there since. Each is tried with one row at
+    /// a time, so that somebody who never comes back costs as little as in a 1:1 conversation.
+    away: BTreeMap<AccountId, (Instant, u32)>,
+}
+
+fn holds<K: Ord>(waits: &BTreeMap<K, (Instant, u32)>, key: &K) -> bool {
+    waits
+        .get(key)
+        .is_some_and(|(until, _)| *until > Instant::now())
+}
+
+fn hold<K: Ord>(waits: &mut BTreeMap<K, (Instant, u32)>, key: K, at_least: Option<Duration>) {
+    let times = waits.get(&key).map_or(0, |(_, times)| *times);
+    let wait = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
+    let now = Instant::now();
+    let until = now.checked_add(wait.max(at_least.unwrap_or_default()));
+    waits.insert(key, (until.unwrap_or(now), times.saturating_add(1)));
+}
 
 impl Waits {
-    fn holds(&self, row: i64) -> bool {
-        self.0
-            .get(&row)
-            .is_some_and(|(until, _)| *until > Instant::now())
-    }
-
-    fn hold(&mut self, row: i64, at_least: Option<Duration>) {
-        let times = self.0.get(&row).map_or(0, |(_, times)| *times);
-        let wait = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
-        let now = Instant::now();
-        let until = now.checked_add(wait.max(at_least.unwrap_or_default()));
-        self.0
-            .insert(row, (until.unwrap_or(now), times.saturating_add(1)));
-    }
-
     /// When the next one may go on.
     pub(crate) fn next(&self) -> Option<Instant> {
         let now = Instant::now();
-        self.0
-            .values()
+        let waits = self.rows.values().chain(self.away.values());
+        waits
             .map(|(until, _)| *until)
             .filter(|until| *until > now)
             .min()
@@ -66,6 +70,22 @@ struct Upload {
     row: GroupRow,
     recipients: Vec<Recipient>,
     accounts: Vec<AccountId>,
+}
+
+impl Upload {
+    /// Whoever is away is not tried with every row.
+    fn leave_out(&mut self, waits: &Waits) {
+        if waits.away.is_empty() {
+            return;
+        }
+        self.accounts.retain(|account| !holds(&waits.away, account));
+        let accounts = &self.accounts;
+        let is_in = |recipient: &Recipient| {
+            let mut accounts = accounts.iter();
+            accounts.any(|account| recipient.account.as_ref() == account.as_bytes())
+        };
+        self.recipients.retain(is_in);
+    }
 }
 
 /// One look at what waits. Says whether anything went on.
@@ -84,7 +104,7 @@ pub(crate) async fn pass(core: &Arc<Core>, link: &Link, waits: &mut Waits) -> Re
         let mut went_on = false;
         for row in rows {
             seen.insert(row.id);
-            if waits.holds(row.id) {
+            if holds(&waits.rows, &row.id) {
                 continue;
             }
             went_on |= go_on(core, link, row, waits).await?;
@@ -96,7 +116,7 @@ pub(crate) async fn pass(core: &Arc<Core>, link: &Link, waits: &mut Waits) -> Re
             return Ok(true);
         }
     }
-    waits.0.retain(|row, _| seen.contains(row));
+    waits.rows.retain(|row, _| seen.contains(row));
     Ok(false)
 }
 
@@ -113,7 +133,8 @@ async fn go_on(core: &Arc<Core>, link: &Link, row: GroupRow, waits: &mut Waits) 
         return Ok(true);
     }
     let found = core.store.read(move |db| prepare(db, row)).await?;
-    let (upload, alone) = found;
+    let (mut upload, alone) = found;
+    upload.leave_out(waits);
     let any_alone = !alone.is_empty();
     if any_alone {
         let row = upload.row.id;
@@ -192,6 +213,13 @@ async fn send(core: &Arc<Core>, link: &Link, upload: Upload, waits: &mut Waits) 
     let id = row.id;
     match answer {
         Ok(sent) => {
+            for account in &accounts {
+                if problem_of(&sent, *account).is_some_and(|problem| problem.unreachable) {
+                    hold(&mut waits.away, *account, None);
+                } else {
+                    waits.away.remove(account);
+                }
+            }
             let told = Arc::clone(core);
             let work = move |tx: &mut Transaction<'_>| stored(tx, &row, &accounts, &sent);
             let then = move |(wait, events): (_, Vec<_>)| {
@@ -200,7 +228,7 @@ async fn send(core: &Arc<Core>, link: &Link, upload: Upload, waits: &mut Waits) 
             };
             match core.store.write_then(work, then).await? {
                 Some(wait) => {
-                    waits.hold(id, wait);
+                    hold(&mut waits.rows, id, wait);
                     Ok(false)
                 }
                 None => Ok(true),
@@ -231,10 +259,15 @@ async fn send(core: &Arc<Core>, link: &Link, upload: Upload, waits: &mut Waits) 
                 _ => None,
             };
             tracing::debug!(code = error.code(), "a group message waits");
-            waits.hold(id, after);
+            hold(&mut waits.rows, id, after);
             Ok(false)
         }
     }
+}
+
+fn problem_of(sent: &Sent, account: AccountId) -> Option<&RecipientProblem> {
+    let mut problems = sent.problems.iter();
+    problems.find(|problem| problem.account.as_ref() == account.as_bytes())
 }
 
 type Stored = (Option<Option<Duration>>, Vec<Event>);
@@ -250,18 +283,14 @@ fn stored(
     let mut wait = None;
     let mut done = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let problem = sent
-            .problems
-            .iter()
-            .find(|problem| problem.account.as_ref() == account.as_bytes());
-        let Some(problem) = problem else {
+        let Some(problem) = problem_of(sent, *account) else {
             done.push(*account);
             continue;
         };
         let differs =
             !(problem.missing.is_empty() && problem.extra.is_empty() && problem.stale.is_empty());
         if problem.unreachable {
-            outbox::forget_recipient(tx, row.id, *account)?;
+            // Tried again when it may be back.
         } else if differs {
             contacts::want_list(tx, *account)?;
             wait = Some(None);

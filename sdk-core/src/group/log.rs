@@ -161,6 +161,23 @@ impl Log {
             .collect()
     }
 
+    /// Whom an author took in beside a change.
+    pub(crate) fn added_beside(&self, change: ChangeId, author: AccountId) -> BTreeSet<AccountId> {
+        let mut added = BTreeSet::new();
+        let Some(place) = self.places.get(&change).copied() else {
+            return added;
+        };
+        for (other, made) in self.changes.iter().enumerate() {
+            if let Action::Add(accounts) = &made.action
+                && made.author == author
+                && self.beside(place, other)
+            {
+                added.extend(accounts);
+            }
+        }
+        added
+    }
+
     fn past_of(&self, change: &Change) -> Option<(Past, u32)> {
         let (mut past, mut depth) = (Past::default(), 0);
         for parent in &change.parents {

@@ -11,7 +11,7 @@ use crate::content::{
 use crate::conversation::changes::roles_changed;
 use crate::conversation::rows::{self as messages, ConversationRow, Kind};
 use crate::event::Event;
-use crate::group::change::{Change, SignedChange};
+use crate::group::change::{Action, Change, SignedChange};
 use crate::group::changes::{self, Bearer, Taken};
 use crate::group::log::Log;
 use crate::group::rows::{self, MemberRow};
@@ -61,7 +61,15 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
         unknown |= !rows::has_change(batch.tx, conversation.id, *head)?;
     }
     let member = rows::member(batch.tx, conversation.id, from.account)?;
-    let Some(member) = member.filter(in_time) else {
+    let member = match member {
+        Some(member)
+            if !in_time(&member) && !said_before_leaving(batch.tx, from, &conversation, post)? =>
+        {
+            None
+        }
+        member => member,
+    };
+    let Some(member) = member else {
         return Ok(if unknown {
             Place::NotYet("unknown_member")
         } else {
@@ -79,6 +87,40 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
     }
     begin_chain(batch.tx, from, &conversation, post)?;
     Ok(Place::Here(conversation))
+}
+
+/// Whether its sender left by themselves, and said so after this: then it was only overtaken on its way.
+fn said_before_leaving(
+    tx: &Transaction<'_>,
+    from: DeviceAddress,
+    conversation: &ConversationRow,
+    post: &Post,
+) -> Result<bool> {
+    let mut query = tx.prepare_cached(
+        "SELECT g.change, g.signature FROM group_change g CROSS JOIN message m ON m.id = g.message
+         WHERE g.conversation = ?1 AND m.sender = ?2 AND m.device = ?3 AND m.chain = ?4 AND m.sequence > ?5",
+    )?;
+    let later = query.query_map(
+        (
+            conversation.id,
+            from.account.as_bytes(),
+            from.device.get(),
+            post.chain.0.cast_signed(),
+            signed(post.sequence.get()),
+        ),
+        |row| {
+            Ok(SignedChange {
+                change: row.get(0)?,
+                signature: row.get(1)?,
+            })
+        },
+    )?;
+    for change in later {
+        if matches!(change?.read_verified(), Ok(change) if change.action == Action::Leave) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_change(post: &Post) -> bool {
@@ -144,12 +186,12 @@ pub(crate) fn change(
         message: Some(message),
         accepted_ms: received.accepted_ms,
     };
-    let events = &mut batch.effects.events;
     let id = conversation.id;
-    let taken = changes::take(batch.tx, id, signed, change, by, events)?;
+    let taken = changes::take(batch, id, (signed, change), by)?;
     match taken {
         Taken::New => {
-            changes::take_early(batch.tx, id, change.group, events)?;
+            changes::take_early(batch, id, change.group)?;
+            let events = &mut batch.effects.events;
             batch.effects.tidy |= roles_changed(batch.tx, id, events)?;
             invite::forget_answered(batch.tx, id)?;
         }
@@ -234,11 +276,11 @@ pub(crate) fn log(batch: &mut Batch<'_, '_>, received: &Received, log: &GroupLog
         accepted_ms: received.accepted_ms,
     };
     if let Some(known) = known {
-        let events = &mut batch.effects.events;
         for (signed, change) in &checked {
-            changes::take(batch.tx, known.id, signed, change, by, events)?;
+            changes::take(batch, known.id, (signed, change), by)?;
         }
-        changes::take_early(batch.tx, known.id, log.conversation, events)?;
+        changes::take_early(batch, known.id, log.conversation)?;
+        let events = &mut batch.effects.events;
         batch.effects.tidy |= roles_changed(batch.tx, known.id, events)?;
         invite::forget_answered(batch.tx, known.id)?;
         batch.touched.insert((known.id, log.conversation));

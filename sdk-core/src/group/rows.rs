@@ -29,6 +29,11 @@ pub(crate) fn shares_one(db: &Connection, who: AccountId) -> Result<bool> {
     Ok(query.query_row([who.as_bytes()], |row| row.get(0))?)
 }
 
+/// Of a gap `g`: it is not in a group that this account is out of. There nobody owes it anything.
+pub(crate) const NOT_LEFT: &str = "NOT EXISTS
+    (SELECT 1 FROM group_member m JOIN local_device d ON d.account = m.account
+     WHERE m.conversation = g.conversation AND m.left_ms IS NOT NULL)";
+
 /// Somebody who is or was in a group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MemberRow {

@@ -31,7 +31,10 @@ pub(crate) fn receive(batch: &mut Batch<'_, '_>, received: &Received, post: &Pos
         match group::receive::place(batch, received, post)? {
             Place::Here(conversation) => conversation,
             Place::NotYet(cause) => return batch.undecryptable(received, cause),
-            Place::Never(cause) => return batch.quarantine(received, cause, &post.content),
+            Place::Never(cause) => {
+                batch.quarantine(received, cause, &post.content)?;
+                return refuse(batch, from, post);
+            }
         }
     };
     let accepted_ms = received.accepted_ms;
@@ -216,6 +219,19 @@ pub(crate) fn chains_holding(db: &rusqlite::Connection) -> Result<Vec<ChainKey>>
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What is refused is not missing any more.
+fn refuse(batch: &mut Batch<'_, '_>, from: DeviceAddress, post: &Post) -> Result<()> {
+    let Some(conversation) = messages::find(batch.tx, post.conversation)? else {
+        return Ok(());
+    };
+    let key = ChainKey {
+        conversation: conversation.id,
+        sender: from,
+        chain: post.chain,
+    };
+    close_gap(batch, &conversation, key, post.sequence.get())
 }
 
 /// A place in a chain is taken: the chain moves on, or a gap closes.

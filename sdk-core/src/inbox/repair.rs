@@ -19,6 +19,7 @@ use crate::connection::Link;
 use crate::content::control::{MAX_ENVELOPES, MAX_RANGES};
 use crate::content::{Body, ChainId, ConversationId, ResendRequest, Sequence, SequenceRange};
 use crate::event::Event;
+use crate::group;
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::outbox::sessions_needed::{self, Start};
 use crate::random::Randomness;
@@ -195,13 +196,14 @@ fn wrong(db: &Connection) -> Result<BTreeMap<Whom, Wrong>> {
         return Ok(wrong);
     };
     let address = |account: AccountId, device| DeviceAddress { account, device };
-    let mut query = db.prepare_cached(
+    let mut query = db.prepare_cached(&format!(
         "SELECT g.sender, g.device, g.chain, g.first, g.last, g.asked, c.conversation_id
          FROM gap g JOIN conversation c ON c.id = g.conversation
-         WHERE g.gone = 0 AND NOT EXISTS
+         WHERE g.gone = 0 AND {} AND NOT EXISTS
              (SELECT 1 FROM contact WHERE account = g.sender AND blocked = 1)
          ORDER BY g.id",
-    )?;
+        group::rows::NOT_LEFT
+    ))?;
     let rows = query.query_map([], |row| {
         let (first, last) = (unsigned(row, 3)?, unsigned(row, 4)?);
         let range = SequenceRange {

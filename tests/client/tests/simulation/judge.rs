@@ -1,12 +1,18 @@
 //! What must hold at the end of a run.
+//!
+//! Here: of 1:1 conversations, and of all. [`groups`]: of groups; [`changes`]: of edits, reactions, deletions.
+
+mod changes;
+mod groups;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hushpost::{ConnectionState, MessageRef, MessageState, Standing};
+use hushpost::{ConnectionState, MessageRef, MessageState, Standing, TroubleKind};
 use hushpost_client_tests::Verdict;
 use tokio::time::sleep;
 
+use crate::person::NOT_A_MEMBER;
 use crate::world::World;
 
 /// After the faults, everything must be in its place within this time.
@@ -32,6 +38,7 @@ impl World {
         let mut faults = self.unfinished().await;
         faults.extend(self.wrong_histories().await);
         faults.extend(self.wrong_announcements());
+        faults.extend(self.wrong_group_histories().await);
         for person in &mut self.people {
             faults.append(&mut person.complaints);
         }
@@ -51,6 +58,19 @@ impl World {
                 let other = self.people[to].account;
                 let conversation = self.people[from].with(other).await;
                 conversation.retry(message).await.unwrap();
+            }
+        }
+        for number in 0..self.groups.posts.len() {
+            let post = &self.groups.posts[number];
+            let (from, id, Some(message)) = (post.from, self.groups.ids[post.group], post.message)
+            else {
+                continue;
+            };
+            let client = self.people[from].open().await;
+            let found = client.message(message).await.unwrap();
+            if found.is_some_and(|found| matches!(found.state, MessageState::Failed(_))) {
+                self.note(&format!("post {number} failed and is tried again"));
+                client.conversation(id).retry(message).await.unwrap();
             }
         }
     }
@@ -86,6 +106,8 @@ impl World {
         if !self.relay.is_quiet() {
             faults.push("messages wait at the relay".to_owned());
         }
+        // Who was taken out may be written to by those who do not know it yet.
+        let some_went = self.groups.turns.iter().any(|turn| turn.removed.is_some());
         for person in &mut self.people {
             let client = person.open().await;
             let state = client.connection_state();
@@ -93,9 +115,14 @@ impl World {
                 faults.push(format!("{} is {state:?}", person.name));
             }
             for trouble in client.troubles().await.unwrap() {
-                faults.push(format!("{} has {trouble:?}", person.name));
+                let late = matches!(&trouble.kind, TroubleKind::Quarantined { cause } if cause == NOT_A_MEMBER);
+                if !late || !some_went {
+                    faults.push(format!("{} has {trouble:?}", person.name));
+                }
             }
         }
+        faults.extend(self.unfinished_groups().await);
+        faults.extend(self.unfinished_changes().await);
         faults
     }
 
@@ -149,8 +176,10 @@ impl World {
         let mut faults = Vec::new();
         for (number, person) in self.people.iter().enumerate() {
             let mut times: BTreeMap<MessageRef, usize> = BTreeMap::new();
-            for message in &person.added {
-                *times.entry(*message).or_default() += 1;
+            for (conversation, message) in &person.added {
+                if !self.groups.ids.contains(conversation) {
+                    *times.entry(*message).or_default() += 1;
+                }
             }
             for (place, said) in self.said.iter().enumerate() {
                 let expected = usize::from(said.from == number || said.to == number);
@@ -181,6 +210,14 @@ impl World {
                 for message in person.history(*other).await {
                     shown.push(format!("{}: {message:?}", person.name));
                 }
+            }
+            for group in &self.groups.ids {
+                for message in person.history_of(*group).await {
+                    shown.push(format!("{}: {message:?}", person.name));
+                }
+                let info = person.info(*group).await;
+                let info = info.map(|info| (info.name, info.members));
+                shown.push(format!("{}: {info:?}", person.name));
             }
             for message in &person.added {
                 shown.push(format!("{} was told of {message:?}", person.name));

@@ -4,7 +4,7 @@
 //! once, in one order, and nobody has anything to complain about.
 //!
 //! The same seed is the same run. A failing one says its seed: `HUSHPOST_SIM_SEED=n` runs that one alone and
-//! tells what happened in it; `HUSHPOST_SIM_SEEDS=n` tries so many.
+//! tells what happened in it; `HUSHPOST_SIM_SEEDS=n` tries so many, from that one on.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +14,8 @@
     missing_docs
 )]
 
+mod changes;
+mod groups;
 mod judge;
 mod person;
 mod step;
@@ -100,7 +102,7 @@ fn try_seeds(first: u64, count: u64) -> Vec<String> {
 #[test]
 fn whatever_happens_everything_arrives_once_in_one_order() {
     let (first, count) = match from_environment("HUSHPOST_SIM_SEED") {
-        Some(seed) => (seed, 1),
+        Some(seed) => (seed, from_environment("HUSHPOST_SIM_SEEDS").unwrap_or(1)),
         None => (0, from_environment("HUSHPOST_SIM_SEEDS").unwrap_or(SEEDS)),
     };
     let failures = try_seeds(first, count);

@@ -23,6 +23,9 @@ use tokio::time::Instant;
 pub const BEGINS_MS: u64 = 1_764_000_000_000;
 const KEY: [u8; 32] = [5; 32];
 
+/// Why a group's message was put aside that was sent by, or reached, somebody who was taken out.
+pub const NOT_A_MEMBER: &str = "not_a_member";
+
 /// Registering goes through the same bad network as all else.
 const TRIES: usize = 40;
 
@@ -34,7 +37,7 @@ pub struct Person {
     /// Whether the app asked for a connection.
     pub connecting: bool,
     /// Every message that the app was told of, over the device's whole life.
-    pub added: Vec<MessageRef>,
+    pub added: Vec<(ConversationId, MessageRef)>,
     /// What the app must never be told.
     pub complaints: Vec<String>,
     events: Option<Events>,
@@ -173,7 +176,12 @@ impl Person {
         // Without the runtime's budget, which would end a long look early.
         while let Some(Some(event)) = unconstrained(events.next()).now_or_never() {
             match event {
-                Event::MessageAdded { message, .. } => self.added.push(message),
+                Event::MessageAdded {
+                    conversation,
+                    message,
+                } => self.added.push((conversation, message)),
+                // Somebody had been taken out when the relay took it: the judge knows whether that may be.
+                Event::Quarantined { cause, .. } if cause == NOT_A_MEMBER => {}
                 Event::Missed { .. } | Event::SetUpAnew | Event::Quarantined { .. } => {
                     self.complaints.push(format!("{}: {event:?}", self.name));
                 }
@@ -226,7 +234,13 @@ impl Person {
 
     /// Everything shown of the conversation with somebody, in order.
     pub async fn history(&mut self, other: AccountId) -> Vec<Message> {
-        let conversation = self.with(other).await;
+        self.history_of(ConversationId::between(self.account, other))
+            .await
+    }
+
+    /// Everything shown of a conversation, in order.
+    pub async fn history_of(&mut self, id: ConversationId) -> Vec<Message> {
+        let conversation = self.open().await.conversation(id);
         let page = conversation.messages_before(None, hushpost::MAX_PAGE).await;
         let page = page.unwrap();
         assert!(!page.more, "scripts are short");

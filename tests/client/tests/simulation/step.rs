@@ -2,7 +2,7 @@
 
 use hushpost_evil_relay::{FaultPlan, OneIn};
 use rand::RngExt as _;
-use rand::seq::IndexedRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand_chacha::ChaCha8Rng;
 
 pub const PEOPLE: usize = 5;
@@ -29,6 +29,58 @@ pub enum Step {
     RelayLosesItsStore,
     RelayUp(bool),
     Weather(Weather),
+    /// Makes a group with these.
+    MakeGroup(usize, Vec<usize>),
+    /// Says so many things in a group.
+    SayInGroup(usize, usize, u32),
+    AcceptGroup(usize, usize),
+    ReadGroup(usize, usize),
+    /// Somebody changes a group.
+    Change(usize, usize, GroupChange),
+    /// Two change a group at once: neither has seen the other's change.
+    Clash(usize, [(usize, GroupChange); 2]),
+    /// Somebody changes a message.
+    Rewrite(usize, Place, Rewrite),
+}
+
+/// What may be done with a group.
+#[derive(Debug, Clone)]
+pub enum GroupChange {
+    Add(usize),
+    Remove(usize),
+    Leave,
+    Promote(usize),
+    Demote(usize),
+    Rename(u32),
+}
+
+/// A conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    With(usize),
+    Group(usize),
+}
+
+/// What may be done with a message: one of the last, by a number.
+#[derive(Debug, Clone, Copy)]
+pub enum Rewrite {
+    Edit(usize),
+    /// With one of a few emoji, or none.
+    React(usize, usize),
+    Delete(usize),
+}
+
+impl Rewrite {
+    pub const fn pick(self) -> usize {
+        match self {
+            Self::Edit(pick) | Self::React(pick, _) | Self::Delete(pick) => pick,
+        }
+    }
+
+    /// Whether only the author of a message may do it.
+    pub const fn is_of_own(self) -> bool {
+        !matches!(self, Self::React(..))
+    }
 }
 
 impl Step {
@@ -82,6 +134,8 @@ pub struct Script {
     pub dice: ChaCha8Rng,
     pairs: Vec<(usize, usize)>,
     wild_clocks: bool,
+    /// How many groups there will be.
+    groups: usize,
 }
 
 impl Script {
@@ -95,11 +149,31 @@ impl Script {
             let other = (one + dice.random_range(1..PEOPLE)) % PEOPLE;
             pairs.push((one, other));
         }
+        // A group's changes are stamped by phones, and nothing bounds those stamps: not where clocks are wild.
+        let groups = if wild_clocks {
+            0
+        } else {
+            *[0, 1, 1, 2].choose(&mut dice).unwrap()
+        };
         Self {
             dice,
             pairs,
             wild_clocks,
+            groups,
         }
+    }
+
+    /// What happens first: groups are made.
+    pub fn first_steps(&mut self) -> Vec<Step> {
+        (0..self.groups)
+            .map(|_| {
+                let mut people: Vec<usize> = (0..PEOPLE).collect();
+                people.shuffle(&mut self.dice);
+                people.truncate(self.dice.random_range(3..=PEOPLE));
+                let others = people.split_off(1);
+                Step::MakeGroup(people[0], others)
+            })
+            .collect()
     }
 
     /// How many steps there are.
@@ -138,6 +212,64 @@ impl Script {
     }
 
     fn any_step(&mut self) -> Step {
+        match self.dice.random_range(0..20) {
+            0..7 if self.groups > 0 => self.group_step(),
+            7..10 => self.rewrite(),
+            _ => self.other_step(),
+        }
+    }
+
+    fn anybody(&mut self) -> usize {
+        self.dice.random_range(0..PEOPLE)
+    }
+
+    fn group_step(&mut self) -> Step {
+        let group = self.dice.random_range(0..self.groups);
+        let who = self.anybody();
+        match self.dice.random_range(0..20) {
+            0..11 => Step::SayInGroup(group, who, self.dice.random_range(1..=2)),
+            11 | 12 => Step::AcceptGroup(group, who),
+            13 => Step::ReadGroup(group, who),
+            14..18 => Step::Change(group, who, self.group_change()),
+            _ => {
+                let other = (who + self.dice.random_range(1..PEOPLE)) % PEOPLE;
+                Step::Clash(
+                    group,
+                    [(who, self.group_change()), (other, self.group_change())],
+                )
+            }
+        }
+    }
+
+    fn group_change(&mut self) -> GroupChange {
+        let whom = self.anybody();
+        match self.dice.random_range(0..12) {
+            0..3 => GroupChange::Add(whom),
+            3 | 4 => GroupChange::Remove(whom),
+            5 => GroupChange::Leave,
+            6..9 => GroupChange::Promote(whom),
+            9 => GroupChange::Demote(whom),
+            _ => GroupChange::Rename(self.dice.random_range(0..100)),
+        }
+    }
+
+    fn rewrite(&mut self) -> Step {
+        let (mut one, other) = self.pair();
+        let mut place = Place::With(other);
+        if self.groups > 0 && self.dice.random() {
+            place = Place::Group(self.dice.random_range(0..self.groups));
+            one = self.anybody();
+        }
+        let pick = self.dice.random_range(0..4);
+        let rewrite = match self.dice.random_range(0..10) {
+            0..4 => Rewrite::Edit(pick),
+            4..8 => Rewrite::React(pick, self.dice.random_range(0..4)),
+            _ => Rewrite::Delete(pick),
+        };
+        Step::Rewrite(one, place, rewrite)
+    }
+
+    fn other_step(&mut self) -> Step {
         let (one, other) = self.pair();
         match self.dice.random_range(0..100) {
             0..42 => Step::Say(one, other, self.dice.random_range(1..=3)),

@@ -12,6 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::changes::Changed;
+use crate::groups::Groups;
 use crate::person::{BEGINS_MS, Person};
 use crate::step::{PEOPLE, Script, Step, Weather};
 
@@ -42,6 +44,10 @@ pub struct World {
     pub said: Vec<Said>,
     /// What accepted people have read: whoever sent it is to know.
     pub read: BTreeSet<MessageRef>,
+    pub groups: Groups,
+    pub changes: Vec<Changed>,
+    /// Whether phones' clocks jump by hours and days.
+    pub wild_clocks: bool,
     trace: Vec<String>,
     began: Instant,
     /// Removed at the end.
@@ -58,9 +64,13 @@ pub async fn run(seed: u64) -> Story {
         Weather::Fine
     };
     let mut world = World::begin(weather, &mut dice).await;
+    world.wild_clocks = wild_clocks;
     let mut script = Script::new(dice, wild_clocks);
+    let mut steps = script.first_steps();
     for _ in 0..script.length() {
-        let step = script.step();
+        steps.push(script.step());
+    }
+    for step in steps {
         world.note(&format!("{step:?}"));
         world.happen(step).await;
         sleep(Duration::from_millis(script.pause_ms())).await;
@@ -107,6 +117,9 @@ impl World {
             people,
             said: Vec::new(),
             read: BTreeSet::new(),
+            groups: Groups::default(),
+            changes: Vec::new(),
+            wild_clocks: false,
             trace: vec![format!("{weather:?}")],
             began,
             _folder: folder,
@@ -185,6 +198,21 @@ impl World {
             Step::RelayUp(true) => self.relay.come_up(),
             Step::RelayUp(false) => self.relay.go_down(),
             Step::Weather(weather) => self.relay.set_faults(weather.plan()),
+            Step::MakeGroup(who, others) => self.make_group(who, &others).await,
+            Step::SayInGroup(group, from, count) => {
+                for _ in 0..count {
+                    self.say_in_group(group, from).await;
+                }
+            }
+            Step::AcceptGroup(group, who) => self.accept_group(group, who).await,
+            Step::ReadGroup(group, who) => self.read_group(group, who).await,
+            Step::Change(group, by, change) => self.change_group(group, by, &change).await,
+            Step::Clash(group, changes) => {
+                for (by, change) in changes {
+                    self.change_group(group, by, &change).await;
+                }
+            }
+            Step::Rewrite(by, place, rewrite) => self.rewrite(by, place, rewrite).await,
         }
     }
 
