@@ -108,9 +108,8 @@ pub(crate) fn encrypt(
     rng: &Randomness,
 ) -> Result<()> {
     let mut key = OwnKey::ready(tx, row.conversation, now_ms, rng)?;
-    for member in without_key(tx, row, key.generation)? {
-        key.give(tx, local, row.conversation, &member, now_ms, rng)?;
-    }
+    let lacking = without_key(tx, row, key.generation)?;
+    key.give(tx, local, row.conversation, &lacking, now_ms, rng)?;
     let iteration = key.iteration();
     let plaintext = pad(Plaintext::complete(&row.body, Introduction::default()));
     let message = key.encrypt(&plaintext, rng)?;
@@ -130,19 +129,15 @@ pub(crate) fn encrypt(
 /// Whom a row is for, who are still in the group, and who lack the key.
 fn without_key(tx: &Transaction<'_>, row: &GroupRow, generation: i64) -> Result<Vec<MemberRow>> {
     let mut query = tx.prepare_cached(
-        "SELECT account FROM group_outbox_recipient r WHERE outbox = ?1 AND NOT EXISTS
+        "SELECT m.account, m.admin, m.since, m.left_ms
+         FROM group_outbox_recipient r JOIN group_member m
+             ON m.conversation = ?2 AND m.account = r.account AND m.left_ms IS NULL
+         WHERE r.outbox = ?1 AND NOT EXISTS
              (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account
                   AND g.generation = ?3)",
     )?;
-    let accounts = query.query_map((row.id, row.conversation, generation), |row| {
-        account(row, 0)
-    })?;
-    let mut lacking = Vec::new();
-    for account in accounts {
-        let member = rows::member(tx, row.conversation, account?)?;
-        lacking.extend(member.filter(|member| member.left_ms.is_none()));
-    }
-    Ok(lacking)
+    let members = query.query_map((row.id, row.conversation, generation), rows::read_member)?;
+    Ok(members.collect::<Result<_, _>>()?)
 }
 
 const COLUMNS: &str =

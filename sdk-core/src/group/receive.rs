@@ -324,7 +324,7 @@ pub(crate) fn log_request(
     changes::give_log(
         batch.tx,
         conversation.id,
-        from.account,
+        &[from.account],
         &request.heads,
         now_ms,
         &rng,

@@ -49,7 +49,7 @@ impl MemberRow {
 
 const MEMBER: &str = "SELECT account, admin, since, left_ms FROM group_member";
 
-fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
+pub(super) fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
     let left: Option<i64> = row.get(3)?;
     Ok(MemberRow {
         account: account(row, 0)?,
