@@ -13,7 +13,9 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    clippy::panic
 )]
 
 #[path = "figures/group.rs"]

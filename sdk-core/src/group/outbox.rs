@@ -2,7 +2,10 @@
 //!
 //! Must never: encrypt before everybody who is to read has the key on its way, or for anybody who left.
 
-use hushpost_wire::{AccountId, DeviceAddress, MessageId};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hushpost_wire::{AccountId, DeviceAddress, MessageId, Recipient, RecipientDevice};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::account::LocalDevice;
@@ -16,7 +19,7 @@ use crate::group::sender_keys::{self, OwnKey};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::Transaction;
-use crate::store::columns::{account, message_id, signed};
+use crate::store::columns::{account, device, message_id, signed};
 use crate::{Error, Result};
 
 /// So many members may lack the key for a message to be encrypted at once. More are left to the delivery, so that a
@@ -209,6 +212,39 @@ pub(crate) fn recipients(db: &Connection, row: &GroupRow) -> Result<Vec<(Account
         Ok((account(found, 0)?, reach))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The devices of everybody that a row still waits for, and the token to show for them.
+pub(crate) fn devices(db: &Connection, row: &GroupRow) -> Result<BTreeMap<AccountId, Recipient>> {
+    let mut query = db.prepare_cached(
+        "SELECT r.account, c.delivery_token, d.device, d.registration_id
+         FROM group_outbox_recipient r JOIN contact c ON c.account = r.account
+         JOIN contact_device d ON d.account = r.account
+         WHERE r.outbox = ?1 AND r.stored = 0 ORDER BY r.account, d.device",
+    )?;
+    let found = query.query_map([row.id], |found| {
+        let device = RecipientDevice {
+            device: device(found, 2)?.into(),
+            registration_id: found.get(3)?,
+            ciphertext: Bytes::new(),
+        };
+        Ok((
+            account(found, 0)?,
+            found.get::<_, Option<Vec<u8>>>(1)?,
+            device,
+        ))
+    })?;
+    let mut all = BTreeMap::new();
+    for one in found {
+        let (account, token, device) = one?;
+        let recipient = all.entry(account).or_insert_with(|| Recipient {
+            account: account.as_bytes().to_vec().into(),
+            delivery_token: token.unwrap_or_default().into(),
+            devices: Vec::new(),
+        });
+        recipient.devices.push(device);
+    }
+    Ok(all)
 }
 
 /// The relay has it for these.
