@@ -166,12 +166,17 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<GroupRow>> {
     Ok(query.query_row([id], read).optional()?)
 }
 
-/// Rows that the relay does not have for everybody yet, oldest first.
+/// Rows that the relay does not have for everybody yet, oldest first. Steps from row to row: each may wait for a
+/// thousand.
 pub(crate) fn waiting(db: &Connection, after: i64, limit: usize) -> Result<Vec<GroupRow>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM group_outbox WHERE id > ?1 AND id IN
-             (SELECT outbox FROM group_outbox_recipient WHERE stored = 0)
-         ORDER BY id LIMIT ?2"
+        "WITH RECURSIVE step (row) AS (
+             SELECT min(outbox) FROM group_outbox_recipient WHERE stored = 0 AND outbox > ?1
+             UNION ALL
+             SELECT (SELECT min(outbox) FROM group_outbox_recipient WHERE stored = 0 AND outbox > row)
+             FROM step WHERE row IS NOT NULL
+             LIMIT ?2)
+         SELECT {COLUMNS} FROM step JOIN group_outbox ON id = row ORDER BY id"
     ))?;
     let rows = query.query_map((after, limit), read)?;
     Ok(rows.collect::<Result<_, _>>()?)
