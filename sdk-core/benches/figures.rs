@@ -4,6 +4,7 @@
 //! cargo bench -p hushpost            # all of them
 //! cargo bench -p hushpost -- search  # open, list and search alone; or `talk`, which includes the catch-up
 //! cargo bench -p hushpost -- media   # sealing and opening files alone; without a relay
+//! cargo bench -p hushpost -- group   # a group of 1,024 members alone
 //! ```
 //!
 //! The relay is built with the same profile; its limits are off, so that they are not what is measured.
@@ -12,11 +13,17 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing
+    clippy::cast_precision_loss,
+    clippy::indexing_slicing,
+    clippy::panic
 )]
 
+#[path = "figures/group.rs"]
+mod group;
 #[path = "figures/media.rs"]
 mod media;
+#[path = "figures/tap.rs"]
+mod tap;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,6 +56,9 @@ async fn main() {
         .config(LIMITERS_OFF)
         .start()
         .unwrap();
+    if only("group") {
+        return group::run(folder.path(), relay.address()).await;
+    }
     let url = format!("ws://{}", relay.address());
     if !only("search") {
         let alice = register(folder.path().join("alice"), &url).await;
@@ -61,6 +71,7 @@ async fn main() {
     }
     if !only("talk") && !only("search") {
         media::run(folder.path());
+        group::run(folder.path(), relay.address()).await;
     }
 }
 

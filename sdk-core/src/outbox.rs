@@ -15,7 +15,7 @@
 //! the same envelope id, so that a repeat uses no key twice and the relay can tell it is one.
 //!
 //! - [`rows`]: the table; [`mod@encrypt`]: ratchets and ciphertexts; [`sessions_needed`]: bundles fetched;
-//!   [`delivery`]: the task; [`answer`]: what the relay said
+//!   [`delivery`]: the task; [`upload`]: rows in frames; [`answer`]: what the relay said
 //!
 //! Must never: let bytes leave before the ratchet that made them is committed, or drop a message that its
 //! sender still believes to be under way.
@@ -27,3 +27,4 @@ pub(crate) mod renumber;
 pub(crate) mod reword;
 pub(crate) mod rows;
 pub(crate) mod sessions_needed;
+pub(crate) mod upload;

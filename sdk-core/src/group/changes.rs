@@ -4,6 +4,8 @@
 //! newcomers are given the whole log. Whoever meets a change that builds on unknown ones keeps it aside and asks
 //! the sender for the rest.
 
+use std::collections::BTreeSet;
+
 use hushpost_wire::{AccountId, DeviceAddress};
 use rusqlite::OptionalExtension as _;
 
@@ -76,11 +78,12 @@ pub(crate) fn create(
     let conversation = rows::open(tx, group, true, stamp)?;
     rows::insert(tx, conversation, &signed, change.id, 0, None)?;
     settle(tx, conversation, false, clock.corrected(now_ms))?;
-    for member in rows::members(tx, conversation)? {
-        if member.account != local.account() {
-            give_log(tx, conversation, member.account, &[], now_ms, rng)?;
-        }
-    }
+    let ours = local.account();
+    let others: Vec<AccountId> = members(tx, conversation)?
+        .into_iter()
+        .filter(|account| *account != ours)
+        .collect();
+    give_log(tx, conversation, &others, &[], now_ms, rng)?;
     let events = vec![Event::ConversationChanged {
         conversation: group,
     }];
@@ -115,18 +118,16 @@ pub(crate) fn make(
         return Err(Error::InvalidInput("the group was changed too often"));
     }
     // Whoever goes is told too: the message is for those who are in before the change.
-    let before = rows::members(tx, conversation)?;
+    let before = members(tx, conversation)?;
     let content = Content::GroupChange(GroupChangeMessage(signed.clone())).encode();
     let message = group_outbox::send(tx, &local, conversation, &content, now_ms, rng, events)?;
     let row = crate::conversation::rows::row_of(tx, message)?;
     rows::insert(tx, conversation, &signed, change.id, log.len(), row)?;
     log.add(change);
     settle(tx, conversation, false, clock.corrected(now_ms))?;
-    for member in rows::members(tx, conversation)? {
-        if !before.iter().any(|known| known.account == member.account) {
-            give_log(tx, conversation, member.account, &[], now_ms, rng)?;
-        }
-    }
+    let after = members(tx, conversation)?;
+    let new: Vec<AccountId> = after.difference(&before).copied().collect();
+    give_log(tx, conversation, &new, &[], now_ms, rng)?;
     invite::forget_answered(tx, conversation)?;
     events.push(Event::GroupChanged { group });
     events.push(Event::ConversationChanged {
@@ -349,21 +350,31 @@ fn settle(tx: &Transaction<'_>, conversation: i64, forked: bool, accepted_ms: u6
     Ok(())
 }
 
-/// Puts the changes that somebody lacks into the outbox for them.
+fn members(tx: &Transaction<'_>, conversation: i64) -> Result<BTreeSet<AccountId>> {
+    let members = rows::members(tx, conversation)?;
+    Ok(members.iter().map(|member| member.account).collect())
+}
+
+/// Puts the changes that some lack into the outbox for them.
 pub(crate) fn give_log(
     tx: &Transaction<'_>,
     conversation: i64,
-    to: AccountId,
+    to: &[AccountId],
     known: &[ChangeId],
     now_ms: u64,
     rng: &Randomness,
 ) -> Result<()> {
+    if to.is_empty() {
+        return Ok(());
+    }
     let group = rows::group_id(tx, conversation)?;
     let log = rows::log(tx, conversation)?;
-    let mut lacking = log.unseen_by(known);
-    if !rows::is_member(tx, conversation, to)? {
-        let told = log.told_to_departed(to);
-        lacking.retain(|change| told.contains(change));
+    let mut lacking: BTreeSet<ChangeId> = log.unseen_by(known).into_iter().collect();
+    for one in to {
+        if !rows::is_member(tx, conversation, *one)? {
+            let told = log.told_to_departed(*one);
+            lacking.retain(|change| told.contains(change));
+        }
     }
     let mut page = Vec::new();
     let mut len = 0usize;
@@ -386,18 +397,17 @@ pub(crate) fn give_log(
                 conversation: group,
                 changes: core::mem::take(&mut page),
             });
-            outbox::insert(
-                tx,
-                &NewRow {
-                    recipient: to,
+            let (body, envelope) = (body.encode()?, rng.message_id()?);
+            for recipient in to {
+                let row = NewRow {
+                    recipient: *recipient,
                     message: None,
                     only_device: None,
                     replaces: &[],
-                    body: &body.encode()?,
-                },
-                now_ms,
-                rng,
-            )?;
+                    body: &body,
+                };
+                outbox::insert_as(tx, &row, envelope, now_ms)?;
+            }
         }
     }
     Ok(())

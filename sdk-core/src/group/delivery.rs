@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use hushpost_wire::client_frame::Request;
 use hushpost_wire::server_frame::Body;
-use hushpost_wire::{AccountId, Recipient, RecipientDevice, RecipientProblem, Send, Sent};
+use hushpost_wire::{AccountId, Recipient, RecipientProblem, Send, Sent};
 use tokio::time::Instant;
 
 use crate::Result;
@@ -160,6 +160,7 @@ async fn go_on(core: &Arc<Core>, link: &Link, row: GroupRow, waits: &mut Waits) 
 /// Who gets the one ciphertext, and who has to be written to alone.
 fn prepare(db: &rusqlite::Connection, row: GroupRow) -> Result<(Upload, Vec<AccountId>)> {
     let (mut recipients, mut accounts, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let mut devices = outbox::devices(db, &row)?;
     for (account, reach) in outbox::recipients(db, &row)? {
         match reach {
             Reach::KeyFirst => {}
@@ -168,19 +169,11 @@ fn prepare(db: &rusqlite::Connection, row: GroupRow) -> Result<(Upload, Vec<Acco
                 if accounts.len() >= MAX_RECIPIENTS {
                     continue;
                 }
-                let devices = contacts::devices(db, account)?;
-                recipients.push(Recipient {
+                // One without devices is answered with those that are missing.
+                recipients.push(devices.remove(&account).unwrap_or_else(|| Recipient {
                     account: account.as_bytes().to_vec().into(),
-                    delivery_token: contacts::token(db, account)?.into(),
-                    devices: devices
-                        .iter()
-                        .map(|entry| RecipientDevice {
-                            device: entry.device.into(),
-                            registration_id: entry.registration_id.0,
-                            ciphertext: Vec::new().into(),
-                        })
-                        .collect(),
-                });
+                    ..Recipient::default()
+                }));
                 accounts.push(account);
             }
         }

@@ -2,7 +2,10 @@
 //!
 //! Must never: encrypt before everybody who is to read has the key on its way, or for anybody who left.
 
-use hushpost_wire::{AccountId, DeviceAddress, MessageId};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hushpost_wire::{AccountId, DeviceAddress, MessageId, Recipient, RecipientDevice};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::account::LocalDevice;
@@ -16,7 +19,7 @@ use crate::group::sender_keys::{self, OwnKey};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::random::Randomness;
 use crate::store::Transaction;
-use crate::store::columns::{account, message_id, signed};
+use crate::store::columns::{account, device, message_id, signed};
 use crate::{Error, Result};
 
 /// So many members may lack the key for a message to be encrypted at once. More are left to the delivery, so that a
@@ -108,9 +111,8 @@ pub(crate) fn encrypt(
     rng: &Randomness,
 ) -> Result<()> {
     let mut key = OwnKey::ready(tx, row.conversation, now_ms, rng)?;
-    for member in without_key(tx, row, key.generation)? {
-        key.give(tx, local, row.conversation, &member, now_ms, rng)?;
-    }
+    let lacking = without_key(tx, row, key.generation)?;
+    key.give(tx, local, row.conversation, &lacking, now_ms, rng)?;
     let iteration = key.iteration();
     let plaintext = pad(Plaintext::complete(&row.body, Introduction::default()));
     let message = key.encrypt(&plaintext, rng)?;
@@ -130,19 +132,15 @@ pub(crate) fn encrypt(
 /// Whom a row is for, who are still in the group, and who lack the key.
 fn without_key(tx: &Transaction<'_>, row: &GroupRow, generation: i64) -> Result<Vec<MemberRow>> {
     let mut query = tx.prepare_cached(
-        "SELECT account FROM group_outbox_recipient r WHERE outbox = ?1 AND NOT EXISTS
+        "SELECT m.account, m.admin, m.since, m.left_ms, m.admin_until_ms
+         FROM group_outbox_recipient r JOIN group_member m
+             ON m.conversation = ?2 AND m.account = r.account AND m.left_ms IS NULL
+         WHERE r.outbox = ?1 AND NOT EXISTS
              (SELECT 1 FROM sender_key_given g WHERE g.conversation = ?2 AND g.account = r.account
                   AND g.generation = ?3 AND g.iteration IS NOT NULL)",
     )?;
-    let accounts = query.query_map((row.id, row.conversation, generation), |row| {
-        account(row, 0)
-    })?;
-    let mut lacking = Vec::new();
-    for account in accounts {
-        let member = rows::member(tx, row.conversation, account?)?;
-        lacking.extend(member.filter(|member| member.left_ms.is_none()));
-    }
-    Ok(lacking)
+    let members = query.query_map((row.id, row.conversation, generation), rows::read_member)?;
+    Ok(members.collect::<Result<_, _>>()?)
 }
 
 const COLUMNS: &str =
@@ -168,12 +166,17 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<GroupRow>> {
     Ok(query.query_row([id], read).optional()?)
 }
 
-/// Rows that the relay does not have for everybody yet, oldest first.
+/// Rows that the relay does not have for everybody yet, oldest first. Steps from row to row: each may wait for a
+/// thousand.
 pub(crate) fn waiting(db: &Connection, after: i64, limit: usize) -> Result<Vec<GroupRow>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM group_outbox WHERE id > ?1 AND id IN
-             (SELECT outbox FROM group_outbox_recipient WHERE stored = 0)
-         ORDER BY id LIMIT ?2"
+        "WITH RECURSIVE step (row) AS (
+             SELECT min(outbox) FROM group_outbox_recipient WHERE stored = 0 AND outbox > ?1
+             UNION ALL
+             SELECT (SELECT min(outbox) FROM group_outbox_recipient WHERE stored = 0 AND outbox > row)
+             FROM step WHERE row IS NOT NULL
+             LIMIT ?2)
+         SELECT {COLUMNS} FROM step JOIN group_outbox ON id = row ORDER BY id"
     ))?;
     let rows = query.query_map((after, limit), read)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -214,6 +217,39 @@ pub(crate) fn recipients(db: &Connection, row: &GroupRow) -> Result<Vec<(Account
         Ok((account(found, 0)?, reach))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The devices of everybody that a row still waits for, and the token to show for them.
+pub(crate) fn devices(db: &Connection, row: &GroupRow) -> Result<BTreeMap<AccountId, Recipient>> {
+    let mut query = db.prepare_cached(
+        "SELECT r.account, c.delivery_token, d.device, d.registration_id
+         FROM group_outbox_recipient r JOIN contact c ON c.account = r.account
+         JOIN contact_device d ON d.account = r.account
+         WHERE r.outbox = ?1 AND r.stored = 0 ORDER BY r.account, d.device",
+    )?;
+    let found = query.query_map([row.id], |found| {
+        let device = RecipientDevice {
+            device: device(found, 2)?.into(),
+            registration_id: found.get(3)?,
+            ciphertext: Bytes::new(),
+        };
+        Ok((
+            account(found, 0)?,
+            found.get::<_, Option<Vec<u8>>>(1)?,
+            device,
+        ))
+    })?;
+    let mut all = BTreeMap::new();
+    for one in found {
+        let (account, token, device) = one?;
+        let recipient = all.entry(account).or_insert_with(|| Recipient {
+            account: account.as_bytes().to_vec().into(),
+            delivery_token: token.unwrap_or_default().into(),
+            devices: Vec::new(),
+        });
+        recipient.devices.push(device);
+    }
+    Ok(all)
 }
 
 /// The relay has it for these.

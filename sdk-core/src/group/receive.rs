@@ -373,7 +373,7 @@ pub(crate) fn log_request(
     changes::give_log(
         batch.tx,
         conversation.id,
-        from.account,
+        &[from.account],
         &request.heads,
         now_ms,
         &rng,

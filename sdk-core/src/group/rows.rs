@@ -56,7 +56,7 @@ impl MemberRow {
 
 const MEMBER: &str = "SELECT account, admin, since, left_ms, admin_until_ms FROM group_member";
 
-fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
+pub(super) fn read_member(row: &rusqlite::Row<'_>) -> Result<MemberRow, rusqlite::Error> {
     let time = |index| -> Result<Option<u64>, rusqlite::Error> {
         let time: Option<i64> = row.get(index)?;
         Ok(time.and_then(|time| u64::try_from(time).ok()))

@@ -6,6 +6,9 @@
 //!
 //! Must never: give a key to anybody who is not on the log, or let one sender touch another's.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use hushpost_protocol::{
     DistributionId, InboundSenderKey, OutboundSenderKey, SenderKeyDistributionMessage,
     SenderKeyMessage,
@@ -16,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::Result;
 use crate::account::LocalDevice;
+use crate::clock::Stamp;
 use crate::content::{Body, ConversationId, SenderKey, Sequence};
 use crate::group::rows::{self, MemberRow};
 use crate::outbox::rows::{self as outbox, NewRow};
@@ -116,42 +120,54 @@ impl OwnKey {
         Ok(self.key.encrypt(plaintext, &mut rng.clone())?)
     }
 
-    /// Puts the key into the outbox for a member.
+    /// Puts the key into the outbox for some members; it travels together.
     pub(crate) fn give(
         &self,
         tx: &Transaction<'_>,
         local: &LocalDevice,
         conversation: i64,
-        to: &MemberRow,
+        to: &[MemberRow],
         now_ms: u64,
         rng: &Randomness,
     ) -> Result<()> {
-        let body = Body::SenderKey(SenderKey {
-            conversation: rows::group_id(tx, conversation)?,
-            distribution: self.key.distribution_message().to_bytes(),
-            chain: local.chain,
-            first: first_for(tx, local, conversation, to)?,
-        });
-        let row = NewRow {
-            recipient: to.account,
-            message: None,
-            only_device: None,
-            replaces: &[],
-            body: &Zeroizing::new(body.encode()?),
-        };
-        let outbox_row = outbox::insert(tx, &row, now_ms, rng)?;
-        tx.prepare_cached(
+        let group = rows::group_id(tx, conversation)?;
+        let envelope = rng.message_id()?;
+        // Who came at the same time is told the same.
+        let mut bodies: BTreeMap<Stamp, Zeroizing<Vec<u8>>> = BTreeMap::new();
+        let mut given = tx.prepare_cached(
             "INSERT OR REPLACE INTO sender_key_given
                  (conversation, account, generation, iteration, outbox)
              VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute((
-            conversation,
-            to.account.as_bytes(),
-            self.generation,
-            self.iteration(),
-            outbox_row,
-        ))?;
+        )?;
+        for member in to {
+            let body = match bodies.entry(member.since) {
+                Entry::Occupied(body) => body.into_mut(),
+                Entry::Vacant(entry) => {
+                    let body = Body::SenderKey(SenderKey {
+                        conversation: group,
+                        distribution: self.key.distribution_message().to_bytes(),
+                        chain: local.chain,
+                        first: first_for(tx, local, conversation, member)?,
+                    });
+                    entry.insert(Zeroizing::new(body.encode()?))
+                }
+            };
+            let row = NewRow {
+                recipient: member.account,
+                message: None,
+                only_device: None,
+                replaces: &[],
+                body,
+            };
+            let outbox_row = outbox::insert_as(tx, &row, envelope, now_ms)?;
+            given.execute((
+                conversation,
+                member.account.as_bytes(),
+                self.generation,
+                self.iteration(),
+                outbox_row,
+            ))?;
+        }
         Ok(())
     }
 

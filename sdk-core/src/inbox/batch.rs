@@ -278,6 +278,53 @@ impl<'a, 't> Batch<'a, 't> {
             });
         }
         self.sessions.save(self.tx)?;
+        forget_repeats(&mut self.effects.events);
         Ok(self.effects)
+    }
+}
+
+/// A hundred receipts of one message are one change of it: of events that say "look again" the last one stays.
+fn forget_repeats(events: &mut Vec<Event>) {
+    let (mut messages, mut conversations) = (BTreeSet::new(), BTreeSet::new());
+    events.reverse();
+    events.retain(|event| match event {
+        Event::MessageChanged { message, .. } => messages.insert(*message),
+        Event::ConversationChanged { conversation } => conversations.insert(*conversation),
+        _ => true,
+    });
+    events.reverse();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_of_equal_hints_stays() {
+        let conversation =
+            ConversationId::between(AccountId::of_key(&[1; 32]), AccountId::of_key(&[2; 32]));
+        let changed = |number| Event::MessageChanged {
+            conversation,
+            message: crate::MessageRef {
+                sender: AccountId::of_key(&[1; 32]),
+                id: MessageId::from_slice(&[number; 16]).unwrap(),
+            },
+        };
+        let listed = Event::ConversationChanged { conversation };
+        let mut events = vec![
+            changed(1),
+            listed.clone(),
+            Event::CaughtUp,
+            changed(2),
+            changed(1),
+            Event::CaughtUp,
+            listed.clone(),
+        ];
+        forget_repeats(&mut events);
+        let caught_up = Event::CaughtUp;
+        assert_eq!(
+            events,
+            [caught_up.clone(), changed(2), changed(1), caught_up, listed]
+        );
     }
 }

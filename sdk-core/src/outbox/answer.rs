@@ -34,13 +34,13 @@ pub(crate) enum Next {
 pub(crate) fn apply(
     tx: &mut Transaction<'_>,
     row: &OutboxRow,
-    answer: Result<Sent, RequestError>,
+    answer: &Result<Sent, RequestError>,
     rng: &Randomness,
     events: &mut Vec<Event>,
 ) -> Result<Next> {
     let sent = match answer {
         Ok(sent) => sent,
-        Err(error) => return refused(tx, row, &error, events),
+        Err(error) => return refused(tx, row, error, events),
     };
     let problem = sent
         .problems
@@ -49,7 +49,7 @@ pub(crate) fn apply(
     if let Some(problem) = problem {
         return mend(tx, row, problem, rng);
     }
-    stored(tx, row, &sent, events)?;
+    stored(tx, row, sent, events)?;
     Ok(Next::GoOn)
 }
 

@@ -9,37 +9,33 @@ use std::sync::Arc;
 
 use core::time::Duration;
 
-use hushpost_wire::client_frame::Request;
-use hushpost_wire::server_frame::Body;
-use hushpost_wire::{AccountId, Recipient, RecipientDevice, Send, Sent};
+use hushpost_wire::AccountId;
 use rand_core::TryRng as _;
 use tokio::time::Instant;
 
 use crate::Result;
 use crate::account::LocalDevice;
-use crate::account::contacts::{self, take_wanted_lists};
+use crate::account::contacts::take_wanted_lists;
 use crate::account::sessions::Sessions;
 use crate::client::Core;
-use crate::connection::{Link, RequestError};
+use crate::connection::Link;
 use crate::group;
 use crate::outbox::answer::{self, Next};
 use crate::outbox::encrypt::{Encryption, encrypt};
-use crate::outbox::rows::{self, DeviceCiphertext, OutboxRow};
-use crate::outbox::sessions_needed::{self, Start};
+use crate::outbox::rows::{self, OutboxRow};
+use crate::outbox::{sessions_needed, upload};
 use crate::store::Transaction;
 
-/// Rows on the wire at once.
-const WINDOW: usize = 32;
 /// Rows looked at in one go.
 const PAGE: usize = 128;
 /// Accounts whose bundles are fetched in one go.
-const FETCHES: usize = 8;
+const FETCHES: usize = 32;
 /// First and longest wait for a recipient.
 const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Recipients that wait.
 #[derive(Default)]
-struct Waits(BTreeMap<AccountId, Wait>);
+pub(super) struct Waits(BTreeMap<AccountId, Wait>);
 
 struct Wait {
     /// `None`: until something changes.
@@ -54,16 +50,21 @@ impl Waits {
             .is_some_and(|wait| wait.until.is_none_or(|until| until > now))
     }
 
-    fn hold(&mut self, account: AccountId, at_least: Option<Duration>, core: &Core) {
-        let wait = self.0.entry(account).or_insert(Wait {
-            until: None,
-            times: 0,
-        });
-        let ceiling = WAIT.0.saturating_mul(1 << wait.times.min(6)).min(WAIT.1);
+    /// Holds some recipients, all until the same moment.
+    pub(super) fn hold(&mut self, accounts: &[AccountId], at_least: Option<Duration>, core: &Core) {
+        if accounts.is_empty() {
+            return;
+        }
+        let times = accounts.iter().filter_map(|account| self.0.get(account));
+        let times = times.map(|wait| wait.times).max().unwrap_or(0);
+        let ceiling = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
         let jitter = core.rng.clone().try_next_u32().unwrap_or(u32::MAX);
         let delay = ceiling.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
-        wait.times = wait.times.saturating_add(1);
-        wait.until = Instant::now().checked_add(delay.max(at_least.unwrap_or_default()));
+        let until = Instant::now().checked_add(delay.max(at_least.unwrap_or_default()));
+        let times = times.saturating_add(1);
+        for account in accounts {
+            self.0.insert(*account, Wait { until, times });
+        }
     }
 
     /// Nothing but the user's decision can help.
@@ -82,7 +83,7 @@ impl Waits {
         self.0.retain(|_, wait| wait.until.is_some());
     }
 
-    fn went_on(&mut self, account: AccountId) {
+    pub(super) fn went_on(&mut self, account: AccountId) {
         self.0.remove(&account);
     }
 
@@ -150,12 +151,11 @@ async fn pass(core: &Arc<Core>, link: &Link, waits: &mut Waits) -> Result<bool> 
     if rows.is_empty() {
         return Ok(false);
     }
-    let (rows, needy) = encrypt_rows(core, rows, waits).await?;
+    let (rows, mut needy) = encrypt_rows(core, rows, waits).await?;
     let mut went_on = false;
-    for (account, row) in needy.into_iter().take(FETCHES) {
-        went_on |= fetch_sessions(core, link, account, row, waits).await?;
-    }
-    went_on |= send_rows(core, link, rows, waits).await?;
+    needy.truncate(FETCHES);
+    went_on |= fetch_sessions(core, link, needy, waits).await?;
+    went_on |= upload::send(core, link, rows, waits).await?;
     Ok(went_on)
 }
 
@@ -173,7 +173,7 @@ fn next_rows(db: &rusqlite::Connection, held: &BTreeSet<AccountId>) -> Result<Ve
             page.into_iter()
                 .filter(|row| !held.contains(&row.recipient)),
         );
-        if found.len() >= WINDOW {
+        if found.len() >= upload::WINDOW {
             found.truncate(PAGE);
             return Ok(found);
         }
@@ -228,146 +228,56 @@ async fn encrypt_rows(
     Ok((ready, needy))
 }
 
+/// Fetches what is missing for some recipients, all at once, and stores what came in one transaction.
 async fn fetch_sessions(
     core: &Arc<Core>,
     link: &Link,
-    account: AccountId,
-    row: OutboxRow,
+    needy: Vec<(AccountId, OutboxRow)>,
     waits: &mut Waits,
 ) -> Result<bool> {
-    let Err(error) = sessions_needed::fetch(core, link, account, Start::Missing).await else {
-        // A bundle may still be missing: then the next pass comes back here, and must not spin.
-        if row.attempts > 2 {
-            waits.hold(account, None, core);
-        }
-        core.store
-            .write(move |tx| rows::count_attempt(tx, row.id))
-            .await?;
-        return Ok(true);
-    };
-    if link.is_closed() {
+    if needy.is_empty() {
         return Ok(false);
     }
-    tracing::debug!(code = error.code(), "no sessions yet");
-    let told = Arc::clone(core);
+    let accounts = needy.iter().map(|(account, _)| *account).collect();
+    let answers = sessions_needed::ask_for_missing(core, link, accounts).await?;
+    let (now_ms, mut rng) = (core.clock.now_ms(), core.rng.clone());
+    let (told, closed) = (Arc::clone(core), link.is_closed());
     let work = move |tx: &mut Transaction<'_>| {
-        let mut events = Vec::new();
-        let next = answer::no_sessions(tx, &row, &error, &mut events)?;
-        Ok((next, events))
-    };
-    let then = move |(next, events): (_, Vec<_>)| {
-        told.events.emit_all(events);
-        next
-    };
-    let next = core.store.write_then(work, then).await?;
-    match next {
-        Next::Wait(at_least) => waits.hold(account, at_least, core),
-        Next::GoOn | Next::Again => {}
-    }
-    Ok(next == Next::GoOn)
-}
-
-/// Sends rows without waiting for each answer, then stores all the answers.
-async fn send_rows(
-    core: &Arc<Core>,
-    link: &Link,
-    mut rows: Vec<OutboxRow>,
-    waits: &mut Waits,
-) -> Result<bool> {
-    rows.truncate(WINDOW);
-    if rows.is_empty() {
-        return Ok(false);
-    }
-    let rows = core
-        .store
-        .read(move |db| {
-            let with = |row: OutboxRow| {
-                let token = contacts::token(db, row.recipient)?;
-                Ok((rows::ciphertexts(db, row.id)?, token, row))
+        let (mut outcomes, mut events) = (Vec::new(), Vec::new());
+        for ((account, row), answer) in needy.into_iter().zip(answers) {
+            let started = match answer {
+                Ok(answer) => {
+                    sessions_needed::take(tx, account, &answer, now_ms, &mut rng, &mut events)?
+                }
+                // The next link asks again.
+                Err(_) if closed => continue,
+                Err(error) => Err(error),
             };
-            rows.into_iter().map(with).collect::<Result<Vec<_>>>()
-        })
-        .await?;
-    let mut pending = Vec::with_capacity(rows.len());
-    for (ciphertexts, token, row) in rows {
-        if ciphertexts.is_empty() {
-            continue;
+            let next = match started {
+                // A bundle may still be missing: then the next pass comes back here, and must not spin.
+                Ok(()) if rows::count_attempt(tx, row.id)? <= 3 => Next::GoOn,
+                Ok(()) => Next::Wait(None),
+                Err(error) => {
+                    tracing::debug!(code = error.code(), "no sessions yet");
+                    answer::no_sessions(tx, &row, &error, &mut events)?
+                }
+            };
+            outcomes.push((account, next));
         }
-        pending.push((link.start(request(&row, token, ciphertexts)), row));
-    }
-    let mut answered = Vec::with_capacity(pending.len());
-    for (answer, row) in pending {
-        let answer = match answer.await {
-            Ok(Body::Sent(sent)) => Ok(sent),
-            Ok(_) => Err(RequestError::Unexpected),
-            Err(error) => Err(error),
-        };
-        answered.push((row, answer));
-    }
-    if answered.is_empty() {
-        return Ok(false);
-    }
-    let (rng, told) = (core.rng.clone(), Arc::clone(core));
-    let work = move |tx: &mut Transaction<'_>| apply_answers(tx, answered, &rng);
-    let then = move |(outcomes, events): (Outcomes, Vec<_>)| {
+        Ok((outcomes, events))
+    };
+    let then = move |(outcomes, events): (Vec<_>, Vec<_>)| {
         told.events.emit_all(events);
         outcomes
     };
-    let outcomes = core.store.write_then(work, then).await?;
     let mut went_on = false;
-    for (account, next) in outcomes {
+    for (account, next) in core.store.write_then(work, then).await? {
         match next {
-            Next::GoOn => {
-                waits.went_on(account);
-                went_on = true;
-            }
-            Next::Again => went_on = true,
-            Next::Wait(at_least) => waits.hold(account, at_least, core),
+            Next::GoOn | Next::Again => went_on = true,
+            Next::Wait(at_least) => waits.hold(&[account], at_least, core),
         }
     }
     Ok(went_on)
-}
-
-type Outcomes = Vec<(AccountId, Next)>;
-
-fn apply_answers(
-    tx: &mut Transaction<'_>,
-    answered: Vec<(OutboxRow, Result<Sent, RequestError>)>,
-    rng: &crate::random::Randomness,
-) -> Result<(Outcomes, Vec<crate::Event>)> {
-    let mut events = Vec::new();
-    let mut outcomes = Vec::with_capacity(answered.len());
-    for (row, answer) in answered {
-        let account = row.recipient;
-        if matches!(
-            answer,
-            Err(RequestError::Disconnected | RequestError::Timeout)
-        ) {
-            // Whether it was stored is not known; the same bytes go again over the next link.
-            continue;
-        }
-        let next = answer::apply(tx, &row, answer, rng, &mut events)?;
-        outcomes.push((account, next));
-    }
-    Ok((outcomes, events))
-}
-
-fn request(row: &OutboxRow, token: Vec<u8>, ciphertexts: Vec<DeviceCiphertext>) -> Request {
-    let devices = ciphertexts.into_iter().map(|one| RecipientDevice {
-        device: one.device.into(),
-        registration_id: one.registration_id,
-        ciphertext: one.ciphertext.into(),
-    });
-    Request::Send(Send {
-        message_id: row.envelope_id.as_bytes().to_vec().into(),
-        shared_ciphertext: None,
-        recipients: vec![Recipient {
-            account: row.recipient.as_bytes().to_vec().into(),
-            delivery_token: token.into(),
-            devices: devices.collect(),
-        }],
-        ephemeral: false,
-    })
 }
 
 /// Fetches the lists that something did not fit.

@@ -34,7 +34,6 @@ pub(crate) struct OutboxRow {
     pub(crate) body: Vec<u8>,
     pub(crate) envelope_id: MessageId,
     pub(crate) encrypted: bool,
-    pub(crate) attempts: u32,
 }
 
 /// A ciphertext for one device.
@@ -60,6 +59,16 @@ pub(crate) fn insert(
     now_ms: u64,
     rng: &Randomness,
 ) -> Result<i64, Error> {
+    insert_as(tx, row, rng.message_id()?, now_ms)
+}
+
+/// Adds a row under an envelope id that others have too, for other recipients: they may travel together.
+pub(crate) fn insert_as(
+    tx: &Transaction<'_>,
+    row: &NewRow<'_>,
+    envelope_id: MessageId,
+    now_ms: u64,
+) -> Result<i64, Error> {
     tx.prepare_cached(
         "INSERT INTO outbox (recipient, message, only_device, replaces, body, envelope_id, state, created_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
@@ -70,7 +79,7 @@ pub(crate) fn insert(
         row.only_device.map(DeviceId::get),
         row.replaces,
         row.body,
-        rng.message_id()?.as_bytes(),
+        envelope_id.as_bytes(),
         signed(now_ms),
     ))?;
     Ok(tx.last_insert_rowid())
@@ -90,8 +99,7 @@ pub(crate) fn waits(db: &Connection, row: &NewRow<'_>) -> Result<bool, Error> {
     )
 }
 
-const COLUMNS: &str =
-    "id, recipient, message, only_device, replaces, body, envelope_id, state, attempts";
+const COLUMNS: &str = "id, recipient, message, only_device, replaces, body, envelope_id, state";
 
 fn read(row: &Row<'_>) -> Result<OutboxRow, rusqlite::Error> {
     let only_device: Option<u32> = row.get(3)?;
@@ -104,7 +112,6 @@ fn read(row: &Row<'_>) -> Result<OutboxRow, rusqlite::Error> {
         body: row.get(5)?,
         envelope_id: message_id(row, 6)?,
         encrypted: row.get::<_, u8>(7)? == Progress::Encrypted as u8,
-        attempts: row.get(8)?,
     })
 }
 
@@ -188,6 +195,14 @@ pub(crate) fn encrypt_again(tx: &Transaction<'_>, id: i64, rng: &Randomness) -> 
     tx.prepare_cached("DELETE FROM outbox_device WHERE outbox = ?1")?
         .execute([id])?;
     tx.prepare_cached("UPDATE outbox SET state = 0, envelope_id = ?2 WHERE id = ?1")?
+        .execute((id, rng.message_id()?.as_bytes()))?;
+    Ok(())
+}
+
+/// The row travels alone from now on: the relay did not take it with others. It stored nothing, so the same bytes may
+/// have another id.
+pub(crate) fn send_by_itself(tx: &Transaction<'_>, id: i64, rng: &Randomness) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE outbox SET envelope_id = ?2 WHERE id = ?1")?
         .execute((id, rng.message_id()?.as_bytes()))?;
     Ok(())
 }

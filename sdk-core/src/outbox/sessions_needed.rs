@@ -42,14 +42,7 @@ pub(crate) async fn fetch(
         Start::Anew(device) => Some(device),
         Start::Missing => core.store.read(move |db| only_missing(db, account)).await?,
     };
-    let request = Request::FetchPreKeyBundles(FetchPreKeyBundles {
-        account: account.as_bytes().to_vec().into(),
-        device: device.map_or(0, u32::from),
-        delivery_token: Vec::new().into(),
-    });
-    let Body::PreKeyBundles(answer) = link.request(request).await? else {
-        return Err(RequestError::Unexpected.into());
-    };
+    let answer = bundles(link.request(request(account, device)).await)?;
     let mut rng = core.rng.clone();
     let now_ms = core.clock.now_ms();
     let told = Arc::clone(core);
@@ -61,6 +54,72 @@ pub(crate) async fn fetch(
         )
         .await;
     tell_refused(core, account, started)
+}
+
+/// Asks for the bundles that are missing for some accounts, without waiting for each. An answer for each account, in
+/// their order.
+pub(crate) async fn ask_for_missing(
+    core: &Arc<Core>,
+    link: &Link,
+    accounts: Vec<AccountId>,
+) -> Result<Vec<Result<PreKeyBundles>>> {
+    let requests: Vec<Request> = core
+        .store
+        .read(move |db| {
+            let ask = |account| Ok(request(account, only_missing(db, account)?));
+            accounts.into_iter().map(ask).collect()
+        })
+        .await?;
+    let pending: Vec<_> = requests.into_iter().map(|ask| link.start(ask)).collect();
+    let mut answers = Vec::with_capacity(pending.len());
+    for answer in pending {
+        answers.push(bundles(answer.await));
+    }
+    Ok(answers)
+}
+
+/// Starts the missing sessions with an account; what is refused leaves nothing, and the app is told.
+pub(crate) fn take(
+    tx: &mut Transaction<'_>,
+    account: AccountId,
+    answer: &PreKeyBundles,
+    now_ms: u64,
+    rng: &mut Randomness,
+    events: &mut Vec<Event>,
+) -> Result<Result<()>> {
+    // Others' sessions are in the same transaction.
+    tx.execute_batch("SAVEPOINT bundles")?;
+    let started = start_sessions(tx, account, answer, Start::Missing, now_ms, rng);
+    let end = match &started {
+        Ok(_) => "RELEASE bundles",
+        Err(_) => "ROLLBACK TO bundles; RELEASE bundles",
+    };
+    tx.execute_batch(end)?;
+    Ok(match started {
+        Ok(new) => {
+            events.extend(new);
+            Ok(())
+        }
+        Err(error) => {
+            events.extend(refusal(account, &error));
+            Err(error)
+        }
+    })
+}
+
+fn request(account: AccountId, device: Option<DeviceId>) -> Request {
+    Request::FetchPreKeyBundles(FetchPreKeyBundles {
+        account: account.as_bytes().to_vec().into(),
+        device: device.map_or(0, u32::from),
+        delivery_token: Vec::new().into(),
+    })
+}
+
+fn bundles(answer: Result<Body, RequestError>) -> Result<PreKeyBundles> {
+    match answer? {
+        Body::PreKeyBundles(answer) => Ok(answer),
+        _ => Err(RequestError::Unexpected.into()),
+    }
 }
 
 /// Fetches an account's device list.
@@ -91,11 +150,19 @@ pub(crate) async fn refresh_list(core: &Arc<Core>, link: &Link, account: Account
 
 /// Says if what the relay served was refused: nothing of it is stored.
 fn tell_refused(core: &Core, account: AccountId, result: Result<()>) -> Result<()> {
-    if let Err(error @ (Error::Untrusted(_) | Error::Protocol(_))) = &result {
-        let cause = error.code().to_owned();
-        core.events.emit(Event::KeysRefused { account, cause });
-    }
+    let refused = result
+        .as_ref()
+        .err()
+        .and_then(|error| refusal(account, error));
+    core.events.emit_all(refused);
     result
+}
+
+/// What is told if keys were refused.
+fn refusal(account: AccountId, error: &Error) -> Option<Event> {
+    let refused = matches!(error, Error::Untrusted(_) | Error::Protocol(_));
+    let cause = error.code().to_owned();
+    refused.then_some(Event::KeysRefused { account, cause })
 }
 
 /// The one device without a usable session, if there is just one: then the others' one-time keys are spared.

@@ -41,6 +41,9 @@ pub enum HarnessError {
     /// A socket, file or process failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Something does not decrypt, or is no message.
+    #[error(transparent)]
+    Protocol(#[from] hushpost_protocol::Error),
     /// The system gave no random bytes.
     #[error("no random bytes")]
     Random,

@@ -252,7 +252,7 @@ impl DeviceKeys {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], HarnessError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], HarnessError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| HarnessError::Random)?;
     Ok(bytes)

@@ -1,5 +1,6 @@
 //! What every test of a real relay process shares: [`RelayProcess`] runs the binary, [`Client`] speaks
-//! its frames, [`Identity`] holds the keys of an account and its devices.
+//! its frames, [`Identity`] holds the keys of an account and its devices, [`Member`] has real ones and reads what
+//! is sent to it, [`Crowd`] is many of those.
 //!
 //! Must never: link the relay or the client SDK. Tests that use this see what any stranger on the
 //! network sees. Nor sleep, nor use a fixed port or a shared folder: tests run beside each other, and
@@ -21,8 +22,10 @@
 
 mod client;
 mod config;
+mod crowd;
 mod error;
 mod identity;
+mod member;
 mod memory;
 mod metrics;
 mod raw;
@@ -35,8 +38,10 @@ use std::time::Duration;
 
 pub use client::{Client, Ending};
 pub use config::{LIMITERS_OFF, RELAY_NAME};
+pub use crowd::Crowd;
 pub use error::HarnessError;
 pub use identity::{DeviceKeys, Identity};
+pub use member::{Heard, HeardPost, Member};
 pub use memory::resident_bytes;
 pub use metrics::read_metric;
 pub use raw::RawConnection;

@@ -200,10 +200,11 @@ CREATE TABLE outbox (
     only_device INTEGER,                    -- a re-send that one device asked for; NULL: all of them
     replaces BLOB,                          -- envelope ids that did not decrypt there
     body BLOB NOT NULL,                     -- an encoded Plaintext, to be encrypted (again)
-    envelope_id BLOB NOT NULL UNIQUE,
+    envelope_id BLOB NOT NULL,              -- rows that travel together have the same
     state INTEGER NOT NULL,                 -- 0 to be encrypted, 1 encrypted, 2 stored by the relay
     attempts INTEGER NOT NULL DEFAULT 0,
-    created_ms INTEGER NOT NULL
+    created_ms INTEGER NOT NULL,
+    UNIQUE (envelope_id, recipient)
 ) STRICT;
 
 CREATE INDEX outbox_waiting ON outbox (id) WHERE state < 2;
