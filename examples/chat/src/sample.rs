@@ -10,7 +10,7 @@ use hushpost::{
 use jiff::tz::TimeZone;
 
 use crate::effect::{Effect, Place};
-use crate::model::{Body, Entry, Item, ListUpdate};
+use crate::model::{Entry, Item, ListUpdate, Person};
 use crate::state::State;
 use crate::update::{Part, Update};
 use crate::when::Now;
@@ -68,11 +68,10 @@ pub(crate) fn theirs(mut item: Item) -> Item {
     item
 }
 
-pub(crate) fn text(item: &Item) -> &str {
-    match &item.body {
-        Body::Text(text) => text,
-        Body::Group(_) | Body::Unknown => "",
-    }
+pub(crate) fn text(item: &Item) -> String {
+    item.body
+        .words()
+        .map_or_else(String::new, |words| words.typed())
 }
 
 /// The conversation with Bob.
@@ -83,6 +82,7 @@ pub(crate) fn entry(me: AccountId) -> Entry {
         name: "bob".to_owned(),
         requested: false,
         preview: String::new(),
+        by: None,
         own: None,
         activity_ms: NOW,
         unread: 0,
@@ -100,8 +100,21 @@ pub(crate) fn state(me: AccountId, entry: Entry) -> State {
         archived: false,
         change: ListUpdate::Reset(vec![entry]),
     });
+    state.take(Update::People(vec![person(bob(), "bob")]));
     state.effects();
     state
+}
+
+pub(crate) fn person(account: AccountId, name: &str) -> Person {
+    Person {
+        account,
+        name: name.to_owned(),
+        user_name: None,
+        named: true,
+        verified: false,
+        change_pending: false,
+        blocked: false,
+    }
 }
 
 /// The conversation is opened, and shows these messages.

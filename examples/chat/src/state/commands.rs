@@ -3,7 +3,7 @@
 use hushpost::AccountId;
 
 use crate::command::Command;
-use crate::effect::{Read, Relay, Write};
+use crate::effect::{GroupWrite, Read, Relay, Write};
 use crate::state::State;
 use crate::state::open::Open;
 use crate::state::page::{Page, Question};
@@ -32,6 +32,11 @@ impl State {
             Command::Notices => self.page = Some(Page::Notices { scroll: 0 }),
             Command::Help => self.page = Some(Page::Help { scroll: 0 }),
             Command::Quit => self.leave(),
+            Command::Group(command) => self.run_group(command),
+            Command::File(command) => self.run_file(command),
+            Command::Message(command) => self.run_message(command),
+            Command::Starred => self.read(Read::Starred),
+            Command::Cancel if self.stop_transfer() => {}
             about => match &self.open {
                 Some(open) => {
                     let (entry, selected) = (
@@ -62,7 +67,33 @@ impl State {
                         Command::MarkVerified => person(&|peer| Write::Verified(peer, true)),
                         Command::Unverify => person(&|peer| Write::Verified(peer, false)),
                         Command::AcceptChange => person(&|peer| Write::AcceptChange(peer)),
+                        Command::Rename(Some(name)) if peer.is_none() => {
+                            Some(Write::Group(id, GroupWrite::Name(name)))
+                        }
                         Command::Rename(name) => person(&|peer| Write::Rename(peer, name.clone())),
+                        Command::Timer(seconds) => Some(Write::Timer(id, seconds)),
+                        Command::Poll {
+                            question,
+                            options,
+                            several,
+                        } => Some(Write::Poll {
+                            conversation: id,
+                            question,
+                            options,
+                            several,
+                        }),
+                        Command::Link { url, text } => {
+                            self.ask(Relay::Link {
+                                conversation: id,
+                                url,
+                                text,
+                            });
+                            return;
+                        }
+                        Command::Pinned => {
+                            self.read(Read::Pinned(id));
+                            return;
+                        }
                         Command::Retry => message(Write::Retry),
                         Command::Cancel => message(Write::Cancel),
                         Command::Delete => {

@@ -3,7 +3,7 @@
 use hushpost::{AccountId, Activity, ConversationId, Cursor, MessageRef, MessageState};
 
 use crate::effect::{Effect, Place, Read, Write};
-use crate::model::{Peer, Quote};
+use crate::model::{About, Peer, Quote};
 use crate::state::history::History;
 use crate::state::{Focus, State};
 
@@ -16,8 +16,14 @@ pub(crate) struct Open {
     pub(crate) name: String,
     pub(crate) history: History,
     pub(crate) known: Peer,
+    pub(crate) about: About,
+    /// Whether that is to be read again, and whether it is being read.
+    pub(super) about_stale: bool,
+    pub(super) about_reading: bool,
     /// What the next message answers.
     pub(crate) reply: Option<Quote>,
+    /// The message whose text is typed anew.
+    pub(crate) editing: Option<MessageRef>,
     /// Said to be read up to there.
     read_through: Option<Cursor>,
     /// What the database has as the draft.
@@ -87,7 +93,11 @@ impl State {
                     name,
                     history,
                     known: Peer::default(),
+                    about: About::default(),
+                    about_stale: true,
+                    about_reading: false,
                     reply: None,
+                    editing: None,
                     read_through: None,
                     saved_draft: draft,
                     typed_ms: None,
@@ -132,7 +142,7 @@ impl State {
             return;
         };
         open.typed_ms = Some(self.now.ms);
-        if requested || command {
+        if requested || command || open.editing.is_some() {
             return;
         }
         let activity = if empty {
@@ -144,14 +154,18 @@ impl State {
         self.write(Write::Activity(id, activity));
     }
 
-    /// Writes the draft to the database, if it is another one. A command is none.
+    /// Writes the draft to the database, if it is another one. A command is none, nor is what was sent already.
     pub(super) fn save_draft(&mut self) {
         let Some(open) = &mut self.open else {
             return;
         };
         open.typed_ms = None;
         let text = self.input.text();
-        let draft = if text.starts_with('/') { "" } else { text };
+        let draft = if text.starts_with('/') || open.editing.is_some() {
+            ""
+        } else {
+            text
+        };
         if draft == open.saved_draft {
             return;
         }
@@ -169,6 +183,7 @@ impl State {
 
     /// Sends what was typed to the open conversation.
     pub(super) fn send(&mut self, text: String) {
+        let wording = self.wording(&text);
         let Some(open) = &mut self.open else {
             self.warn("no conversation is open: /new <user name or account id> begins one");
             self.input.set(&text);
@@ -186,7 +201,7 @@ impl State {
         }
         self.write(Write::Send {
             conversation,
-            text,
+            text: wording,
             reply,
         });
         self.save_draft();

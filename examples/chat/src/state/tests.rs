@@ -113,13 +113,14 @@ async fn a_text_is_sent_as_an_answer_and_comes_back_if_it_is_not() {
     else {
         panic!("nothing sent: {sent:?}")
     };
-    assert_eq!((conversation, text.as_str()), (id, "answer"));
+    assert_eq!((conversation, text.text.as_str()), (id, "answer"));
     assert_eq!((quote.to, quote.text.as_str()), (to, "question"));
     assert!(state.input.is_empty());
     state.take(Update::NotSent {
         conversation,
-        text,
+        text: text.text,
         reply: Some(quote),
+        instead_of: None,
         why: "no".to_owned(),
     });
     assert_eq!(state.input.text(), "answer");

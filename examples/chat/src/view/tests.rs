@@ -278,7 +278,7 @@ async fn pages_lie_over_it() {
     let shown = lines(&mut state, 100, 20).join("\n");
     assert!(shown.contains("pinned, muted") && shown.contains("/quit"));
     state.take(Update::Hits {
-        words: "words".to_owned(),
+        title: "1 found for: words".to_owned(),
         hits: vec![Hit {
             conversation: ConversationId::between(me, bob()),
             peer: Some(bob()),
