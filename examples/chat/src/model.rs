@@ -8,8 +8,6 @@ mod picture;
 mod words;
 
 pub(crate) use body::{Ballot, Body, DELETED, File, Link, size};
-#[cfg(test)]
-pub(crate) use group::Member;
 pub(crate) use group::{About, GroupView};
 pub(crate) use picture::Picture;
 pub(crate) use words::Words;

@@ -8,7 +8,7 @@ use crate::text::clean_line;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GroupView {
     pub(crate) description: String,
-    /// Admins first; empty once this account is not in.
+    /// Admins first.
     pub(crate) members: Vec<Member>,
     pub(crate) only_admins_send: bool,
     pub(crate) only_admins_edit: bool,

@@ -71,11 +71,15 @@ pub(super) fn lines(open: &Open, state: &State, columns: usize) -> Vec<Line<'sta
 
 fn group_lines(group: &GroupView, state: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    if group.members.is_empty() {
+    let me = state.me;
+    if !group
+        .members
+        .iter()
+        .any(|member| Some(member.account) == me)
+    {
         lines.push("You are not in this group any more. What was said stays here.".to_owned());
         return lines;
     }
-    let me = state.me;
     let admin = group
         .members
         .iter()

@@ -176,7 +176,11 @@ async fn save_one(
         never = watched => match never {},
     }
     drop(given_up);
-    let path = place(&context.options.downloads(), to, file.file_name());
+    let downloads = context.options.downloads();
+    if to.is_none() {
+        std::fs::create_dir_all(&downloads).map_err(MediaError::File)?;
+    }
+    let path = place(&downloads, to, file.file_name());
     let path = free(&path).map_err(MediaError::File)?;
     let saved = media.save(file, &path).await;
     if saved.is_err() {
