@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, Interval, MissedTickBehavior, interval};
 
 use crate::effect::Effect;
+use crate::layout::Pictures;
 use crate::options::Options;
 use crate::state::State;
 use crate::update::Update;
@@ -87,7 +88,9 @@ impl Chat {
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut state = State::new(now(), name, me);
-        state.pictures = crate::options::has_colours();
+        if crate::options::has_colours() {
+            state.pictures = Pictures::Drawn;
+        }
         if let Some(what) = folder.made() {
             state.tell(&what);
         }

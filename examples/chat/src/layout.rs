@@ -30,8 +30,16 @@ pub(crate) struct Look<'a> {
     pub(crate) with_name: &'a str,
     /// For what people are called.
     pub(crate) people: &'a People,
-    /// Whether small pictures are drawn.
-    pub(crate) pictures: bool,
+    pub(crate) pictures: Pictures,
+}
+
+/// Whether small pictures are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// The terminal has not the colours for it, or does not say so.
+    #[default]
+    Hidden,
+    Drawn,
 }
 
 /// The lines that are on the screen.

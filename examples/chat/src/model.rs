@@ -8,6 +8,8 @@ mod picture;
 mod words;
 
 pub(crate) use body::{Ballot, Body, DELETED, File, Link, size};
+#[cfg(test)]
+pub(crate) use group::Member;
 pub(crate) use group::{About, GroupView};
 pub(crate) use picture::Picture;
 pub(crate) use words::Words;
@@ -87,11 +89,17 @@ pub(crate) struct Item {
     pub(crate) sent_ms: u64,
     /// How often it was forwarded.
     pub(crate) forwards: u32,
+    pub(crate) marks: Marks,
+    /// Emoji on it, and who put them there.
+    pub(crate) reactions: Vec<(AccountId, String)>,
+}
+
+/// What was done with a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
     pub(crate) edited: bool,
     pub(crate) starred: bool,
     pub(crate) pinned: bool,
-    /// Emoji on it, and who put them there.
-    pub(crate) reactions: Vec<(AccountId, String)>,
 }
 
 /// What a message answers.
@@ -141,9 +149,11 @@ impl From<&Message> for Item {
             own: message.is_own(),
             sent_ms: message.sent_ms,
             forwards: message.forwards,
-            edited: message.edited_ms.is_some(),
-            starred: message.starred,
-            pinned: message.pinned,
+            marks: Marks {
+                edited: message.edited_ms.is_some(),
+                starred: message.starred,
+                pinned: message.pinned,
+            },
             reactions: message
                 .reactions
                 .iter()
@@ -200,8 +210,6 @@ pub(crate) struct Person {
     pub(crate) name: String,
     /// The user name they were found by.
     pub(crate) user_name: Option<String>,
-    /// Whether the user, or a user name, gave them a name here.
-    pub(crate) named: bool,
     pub(crate) verified: bool,
     pub(crate) change_pending: bool,
     pub(crate) blocked: bool,
@@ -213,7 +221,6 @@ impl From<Contact> for Person {
         Self {
             account: contact.account,
             name: name(known, contact.account),
-            named: known.is_some(),
             user_name: contact.user_name.clone(),
             verified: contact.verified,
             change_pending: contact.change_pending,

@@ -31,7 +31,7 @@ use hushpost::{AccountId, ConnectionState};
 
 use crate::effect::{Effect, Read, Relay, Write};
 use crate::input::Input;
-use crate::layout::Look;
+use crate::layout::{Look, Pictures};
 use crate::when::Now;
 use history::Viewport;
 use list::List;
@@ -88,8 +88,7 @@ pub(crate) struct State {
     pub(crate) list: List,
     pub(crate) people: People,
     pub(crate) transfers: Transfers,
-    /// Whether the terminal has the colours for small pictures.
-    pub(crate) pictures: bool,
+    pub(crate) pictures: Pictures,
     pub(crate) open: Option<Open>,
     pub(crate) typing: Typing,
     pub(crate) notices: Notices,
@@ -124,7 +123,7 @@ impl State {
             list: List::default(),
             people: People::default(),
             transfers: Transfers::default(),
-            pictures: false,
+            pictures: Pictures::default(),
             open: None,
             typing: Typing::default(),
             notices: Notices::default(),

@@ -60,17 +60,13 @@ async fn forward(mut stream: impl Stream<Item = Update> + Unpin, updates: Sender
 async fn people(client: Client, mut again: watch::Receiver<()>, updates: Sender<Update>) {
     loop {
         again.mark_unchanged();
-        match client.contacts().list().await {
-            Ok(contacts) => {
-                let people = contacts.into_iter().map(Person::from).collect();
-                if updates.send(Update::People(people)).await.is_err() {
-                    return;
-                }
-            }
-            Err(_) => {
-                sleep(REST).await;
-                continue;
-            }
+        let Ok(contacts) = client.contacts().list().await else {
+            sleep(REST).await;
+            continue;
+        };
+        let people = contacts.into_iter().map(Person::from).collect();
+        if updates.send(Update::People(people)).await.is_err() {
+            return;
         }
         if again.changed().await.is_err() {
             return;

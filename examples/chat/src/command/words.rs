@@ -11,7 +11,6 @@ pub(super) fn first(line: &str) -> Option<(String, &str)> {
     while let Some((at, c)) = chars.next() {
         match quote {
             Some(open) if c == open => quote = None,
-            Some(_) => word.push(c),
             None if c == '"' || c == '\'' => quote = Some(c),
             None if c == '\\' && chars.peek().is_some_and(|(_, next)| *next == ' ') => {
                 chars.next();
@@ -21,7 +20,7 @@ pub(super) fn first(line: &str) -> Option<(String, &str)> {
                 let rest = line.get(at..).unwrap_or_default();
                 return Some((word, rest.trim()));
             }
-            None => word.push(c),
+            _ => word.push(c),
         }
         any = true;
     }

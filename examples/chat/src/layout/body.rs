@@ -4,7 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
 use super::message::Row;
-use super::{FAINT, LOUD, Look, person};
+use super::{FAINT, LOUD, Look, Pictures, person};
 use crate::model::{Ballot, Body, DELETED, File, Item, Link, Picture, UPDATE_NEEDED, Words};
 use crate::text::{cut, wrap};
 
@@ -81,7 +81,11 @@ fn leads_to(link: &Link, most: usize) -> Vec<Row> {
 
 fn file(file: &File, look: &Look<'_>, most: usize) -> Vec<Row> {
     let mut rows = Vec::new();
-    if let Some(picture) = file.picture.as_ref().filter(|_| look.pictures) {
+    if let Some(picture) = file
+        .picture
+        .as_ref()
+        .filter(|_| look.pictures == Pictures::Drawn)
+    {
         rows.extend(pixels(picture, most));
     }
     if !file.waveform.is_empty() {

@@ -86,12 +86,12 @@ fn reactions(all: &[(AccountId, String)], look: &Look<'_>) -> String {
 /// Its marks, the time, and how far an own message is.
 fn meta(item: &Item, now: &Now) -> Row {
     let mut spans = Vec::new();
-    for (holds, mark) in [(item.pinned, "⚑ "), (item.starred, "★ ")] {
+    for (holds, mark) in [(item.marks.pinned, "⚑ "), (item.marks.starred, "★ ")] {
         if holds {
             spans.push(Span::styled(mark, LOUD));
         }
     }
-    if item.edited {
+    if item.marks.edited {
         spans.push(Span::styled("edited ", FAINT));
     }
     spans.push(Span::styled(now.time(item.sent_ms), FAINT));

@@ -190,11 +190,11 @@ impl File {
             AttachmentKind::Voice => "voice note",
             _ => "file",
         };
-        let mut about = format!("{kind}, {}", size(self.size));
+        let about = format!("{kind}, {}", size(self.size));
         if let Some(duration_ms) = self.duration_ms {
             let seconds = duration_ms.div_ceil(1000);
             let (minutes, rest) = (seconds / 60, seconds % 60);
-            about.push_str(&format!(", {minutes}:{rest:02}"));
+            return format!("{about}, {minutes}:{rest:02}");
         }
         about
     }
@@ -212,7 +212,10 @@ const fn sign(kind: AttachmentKind) -> char {
 /// Bytes, as a person reads them.
 pub(crate) fn size(bytes: u64) -> String {
     let tenths = |unit: u64| {
-        let tenths = bytes.saturating_mul(10) / unit;
+        let tenths = bytes
+            .saturating_mul(10)
+            .checked_div(unit)
+            .unwrap_or_default();
         format!("{}.{}", tenths / 10, tenths % 10)
     };
     match bytes {

@@ -29,6 +29,14 @@ impl Picture {
             .or_else(|| Self::blur(file.blurhash()?, file.dimensions()))
     }
 
+    /// One column, red above blue.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        Self {
+            rows: vec![vec![[255, 0, 0]], vec![[0, 0, 255]]],
+        }
+    }
+
     /// Rows of pixels.
     pub(crate) fn rows(&self) -> &[Vec<[u8; 3]>] {
         &self.rows
@@ -65,7 +73,8 @@ impl Picture {
 fn fit(across: u32, down: u32) -> (u32, u32) {
     let (x, y) = (u64::from(across.max(1)), u64::from(down.max(1)));
     let (columns, pixels) = (u64::from(COLUMNS), u64::from(PIXELS_DOWN));
-    let scaled = |number: u64, by: u64, most: u64| number.saturating_div(by).clamp(1, most);
+    let scaled =
+        |number: u64, by: u64, most: u64| number.checked_div(by).unwrap_or(1).clamp(1, most);
     let (x, y) = if x.saturating_mul(pixels) > y.saturating_mul(columns) {
         (columns, scaled(y.saturating_mul(columns), x, pixels))
     } else {

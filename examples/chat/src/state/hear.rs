@@ -121,6 +121,42 @@ impl State {
                 activity,
                 ..
             } => self.typing.note(conversation, activity, self.now.ms),
+            Event::NameMoved { name, .. } => self.warn(&format!(
+                "the name {name} means another account than before"
+            )),
+            Event::RelayReset => {
+                self.warn("the relay lost its store: what was not delivered is sent again");
+                self.naming = Naming::Wanted;
+                self.ask_for_name();
+            }
+            Event::SetUpAnew => self.warn(
+                "the database is an older copy: this device was set up anew, and asks for what is missing",
+            ),
+            Event::JoinRequested { group, account } => {
+                self.group_changed(group);
+                self.told_of(
+                    account,
+                    Weight::Info,
+                    "asks to be let into a group, by its invite link",
+                );
+            }
+            Event::GroupChanged { group } => self.group_changed(group),
+            // A timer shows as this alone; a group's is one of its settings.
+            Event::ConversationChanged { conversation } => {
+                let open = self.open.as_mut();
+                if let Some(open) = open.filter(|open| open.id == conversation && open.peer.is_some())
+                {
+                    open.about_stale = true;
+                }
+            }
+            Event::Missed { .. } => self.read_all_again(),
+            other => self.hear_of_people(other),
+        }
+    }
+
+    /// What is about somebody, and goes on a line.
+    fn hear_of_people(&mut self, event: Event) {
+        match event {
             Event::GapReported {
                 sender, missing, ..
             } => self.told_of(
@@ -167,35 +203,6 @@ impl State {
                     renewed.len()
                 ),
             ),
-            Event::NameMoved { name, .. } => self.warn(&format!(
-                "the name {name} means another account than before"
-            )),
-            Event::RelayReset => {
-                self.warn("the relay lost its store: what was not delivered is sent again");
-                self.naming = Naming::Wanted;
-                self.ask_for_name();
-            }
-            Event::SetUpAnew => self.warn(
-                "the database is an older copy: this device was set up anew, and asks for what is missing",
-            ),
-            Event::JoinRequested { group, account } => {
-                self.group_changed(group);
-                self.told_of(
-                    account,
-                    Weight::Info,
-                    "asks to be let into a group, by its invite link",
-                );
-            }
-            Event::GroupChanged { group } => self.group_changed(group),
-            // A timer shows as this alone; a group's is one of its settings.
-            Event::ConversationChanged { conversation } => {
-                let open = self.open.as_mut();
-                if let Some(open) = open.filter(|open| open.id == conversation && open.peer.is_some())
-                {
-                    open.about_stale = true;
-                }
-            }
-            Event::Missed { .. } => self.read_all_again(),
             // The list is observed by itself, and what a later version says is not known here.
             _ => {}
         }

@@ -256,10 +256,10 @@ impl State {
             // It stays, to be put right.
             Some(Err(why)) => self.warn(&why),
             None => {
-                let text = self.input.take();
-                let text = command::unescape(text.trim_end());
+                let typed = self.input.take();
+                let text = command::unescape(typed.trim_end());
                 if self.edited(text).is_none() {
-                    self.send(text.to_owned());
+                    self.send(text);
                 }
             }
         }

@@ -4,7 +4,7 @@ use hushpost::AccountId;
 
 use crate::command::MessageCommand;
 use crate::effect::{MessageWrite, Read, Wording, Write};
-use crate::model::{Body, Item};
+use crate::model::{Body, Item, Words};
 use crate::state::State;
 use crate::state::open::Open;
 
@@ -60,11 +60,11 @@ impl State {
             MessageCommand::DeleteForMe => (selected, MessageWrite::DeleteForMe),
             MessageCommand::DeleteForAll => (selected, MessageWrite::DeleteForAll),
             MessageCommand::Star => {
-                let starred = selected.is_some_and(|item| item.starred);
+                let starred = selected.is_some_and(|item| item.marks.starred);
                 (selected, MessageWrite::Star(!starred))
             }
             MessageCommand::Pin => {
-                let pinned = selected.is_some_and(|item| item.pinned);
+                let pinned = selected.is_some_and(|item| item.marks.pinned);
                 (selected, MessageWrite::Pin(!pinned))
             }
         };
@@ -84,10 +84,7 @@ impl State {
             self.warn("select a text of yours first: Up from an empty line");
             return;
         };
-        let typed = item
-            .body
-            .words()
-            .map_or_else(String::new, |words| words.typed());
+        let typed = item.body.words().map_or_else(String::new, Words::typed);
         open.editing = Some(item.id);
         open.reply = None;
         open.history.selected = None;

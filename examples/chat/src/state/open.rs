@@ -182,11 +182,11 @@ impl State {
     }
 
     /// Sends what was typed to the open conversation.
-    pub(super) fn send(&mut self, text: String) {
-        let wording = self.wording(&text);
+    pub(super) fn send(&mut self, text: &str) {
+        let wording = self.wording(text);
         let Some(open) = &mut self.open else {
             self.warn("no conversation is open: /new <user name or account id> begins one");
-            self.input.set(&text);
+            self.input.set(text);
             return;
         };
         let conversation = open.id;

@@ -16,7 +16,10 @@ pub(crate) struct People(BTreeMap<AccountId, Person>);
 
 impl People {
     pub(crate) fn new(people: Vec<Person>) -> Self {
-        let named = people.into_iter().filter(|person| person.named);
+        let nameless = |person: &Person| crate::model::name(None, person.account);
+        let named = people
+            .into_iter()
+            .filter(|person| person.name != nameless(person));
         Self(named.map(|person| (person.account, person)).collect())
     }
 
@@ -109,7 +112,6 @@ mod tests {
             account: AccountId::of_key(&[seed; 32]),
             name: name.to_owned(),
             user_name: user_name.map(str::to_owned),
-            named: true,
             verified: false,
             change_pending: false,
             blocked: false,

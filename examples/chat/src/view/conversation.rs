@@ -76,16 +76,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
 
 /// The name, and what always holds here.
 fn title(open: &Open, columns: usize) -> String {
-    let mut more = String::new();
+    let mut more = Vec::new();
     if open.known.verified {
-        more.push_str(" ✔ verified");
+        more.push(" ✔ verified".to_owned());
     }
     if let Some(group) = &open.about.group {
-        more.push_str(&format!(" · {} members", group.members.len()));
+        more.push(format!(" · {} members", group.members.len()));
     }
     if open.about.timer_s > 0 {
-        more.push_str(&format!(" · ⧗ {}", span(open.about.timer_s)));
+        more.push(format!(" · ⧗ {}", span(open.about.timer_s)));
     }
+    let more = more.concat();
     let room = columns.saturating_sub(crate::text::width(&more).saturating_add(3));
     format!(" {}{more} ", cut(&open.name, room))
 }
