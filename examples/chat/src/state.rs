@@ -7,6 +7,8 @@
 //! - [`hear`]: what the SDK says; [`answers`]: what the relay answered; [`codes`], [`info`]: pages made from it
 
 pub(crate) mod answers;
+#[cfg(test)]
+mod any_keys_tests;
 pub(crate) mod codes;
 pub(crate) mod commands;
 #[cfg(test)]

@@ -68,8 +68,11 @@ impl Now {
 /// A time in its largest whole unit: `90s`, `5m`, `8h`, `7d`.
 pub(crate) fn span(seconds: u64) -> String {
     for (unit, name) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
-        if seconds >= unit && seconds.is_multiple_of(unit) {
-            return format!("{}{name}", seconds / unit);
+        let whole = seconds.checked_div(unit).filter(|whole| *whole > 0);
+        if let Some(whole) = whole
+            && seconds.is_multiple_of(unit)
+        {
+            return format!("{whole}{name}");
         }
     }
     format!("{seconds}s")

@@ -2,8 +2,6 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use hushpost::{Activity, ConnectionState, ConversationId, Event as Said, MessageState};
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::effect::Place;
@@ -349,56 +347,4 @@ async fn only_a_known_persons_changes_show_and_only_theirs() {
     assert!(state.open.as_ref().unwrap().known.change_pending);
     enter(&mut state, "/accept-change");
     assert_eq!(writes(&mut state), [Write::AcceptChange(bob())]);
-}
-
-fn any_key() -> impl Strategy<Value = (KeyCode, KeyModifiers)> {
-    let codes = prop_oneof![
-        any::<char>().prop_map(KeyCode::Char),
-        proptest::sample::select(vec![
-            KeyCode::Char('/'),
-            KeyCode::Enter,
-            KeyCode::Esc,
-            KeyCode::Tab,
-            KeyCode::Up,
-            KeyCode::Down,
-            KeyCode::PageUp,
-            KeyCode::PageDown,
-            KeyCode::Home,
-            KeyCode::End,
-            KeyCode::Backspace,
-            KeyCode::Delete,
-            KeyCode::F(1),
-        ]),
-    ];
-    let modifiers = proptest::sample::select(vec![
-        KeyModifiers::NONE,
-        KeyModifiers::CONTROL,
-        KeyModifiers::ALT,
-    ]);
-    (codes, modifiers)
-}
-
-#[tokio::test]
-async fn no_keys_break_it() {
-    let (me, items) = items(&["one", "two\nlines", "three"]).await;
-    let keys = proptest::collection::vec((any_key(), 0_u16..120, 0_u16..40), 0..60);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
-    let outcome = runner.run(&keys, |keys| {
-        let mut state = state(me, entry(me));
-        open(&mut state, me, part(items.clone()));
-        for ((code, modifiers), columns, rows) in keys {
-            press_with(&mut state, code, modifiers);
-            let backend = ratatui::backend::TestBackend::new(columns, rows);
-            let mut terminal = ratatui::Terminal::new(backend).unwrap();
-            let mut drawn = None;
-            let draw = |frame: &mut ratatui::Frame<'_>| {
-                drawn = Some(crate::view::draw(frame, &state));
-            };
-            terminal.draw(draw).unwrap();
-            state.drawn(drawn.unwrap().0);
-            state.effects();
-        }
-        Ok(())
-    });
-    outcome.unwrap();
 }

@@ -131,14 +131,12 @@ pub async fn until_all(
             turn(people).await?;
         }
     };
-    match timeout(PATIENCE, watching).await {
-        Ok(seen) => seen,
-        Err(_) => {
-            let screens = people.iter().map(|person| person.screen());
-            let screens = screens.collect::<Vec<_>>().join("\n");
-            Err(format!("never: {what}\n{screens}").into())
-        }
+    if let Ok(seen) = timeout(PATIENCE, watching).await {
+        return seen;
     }
+    let screens = people.iter().map(|person| person.screen());
+    let screens = screens.collect::<Vec<_>>().join("\n");
+    Err(format!("never: {what}\n{screens}").into())
 }
 
 /// Lets them go on until something happens to one of them.
