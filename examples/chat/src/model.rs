@@ -1,6 +1,6 @@
 //! What the screens show, made from what the SDK gives: cleaned, and no more than is drawn.
 //!
-//! A new kind of content needs a line in [`Body`] and how it is drawn in `layout/message.rs`.
+//! A new kind of content needs a line in [`Body`] and how it is drawn in `layout/body.rs`.
 
 mod body;
 mod group;

@@ -293,6 +293,15 @@ async fn a_group_goes_on_whatever_happens_to_the_relay() -> Outcome {
             carol.row("carol meanwhile").contains(" …")
         })
         .await?;
+    let bytes = b"made while the relay was away".repeat(5_000);
+    let path = folder.path().join("meanwhile.bin");
+    std::fs::write(&path, &bytes)?;
+    table.alice.enters(&format!("/send '{}'", path.display()));
+    table
+        .until("the file waits", |alice, _, _| {
+            alice.sees("↑ meanwhile.bin waits")
+        })
+        .await?;
     std::fs::remove_dir_all(relay.data_dir())?;
     std::fs::create_dir_all(relay.data_dir())?;
     relay.restart()?;
@@ -308,6 +317,20 @@ async fn a_group_goes_on_whatever_happens_to_the_relay() -> Outcome {
         })
         .await?;
     table.until("names are back", online).await?;
+    table
+        .until("the file that waited", |alice, bob, carol| {
+            [bob, carol]
+                .iter()
+                .all(|person| person.sees("▤ meanwhile.bin"))
+                && !alice.sees("↑ meanwhile.bin")
+        })
+        .await?;
+    table.carol.enters("/save");
+    let saved = folder.path().join("carol-downloads/meanwhile.bin");
+    table
+        .until("it is saved", |_, _, carol| carol.sees("│ saved: "))
+        .await?;
+    assert!(std::fs::read(saved)? == bytes, "another file");
     everybody_talks(&mut table, "after").await?;
 
     // The group can still be changed.

@@ -80,7 +80,9 @@ fn title(open: &Open, columns: usize) -> String {
     if open.known.verified {
         more.push(" ✔ verified".to_owned());
     }
-    if let Some(group) = &open.about.group {
+    let group = open.about.group.as_ref();
+    // Whoever is out does not know any more; that stands below.
+    if let Some(group) = group.filter(|group| !group.members.is_empty()) {
         more.push(format!(" · {} members", group.members.len()));
     }
     if open.about.timer_s > 0 {
