@@ -1,5 +1,7 @@
 //! The open conversation: its history, what is known of the other, the answer and the draft in the making.
 
+use std::collections::BTreeSet;
+
 use hushpost::{AccountId, Activity, ConversationId, Cursor, MessageRef, MessageState};
 
 use crate::effect::{Effect, Place, Read, Write};
@@ -24,8 +26,8 @@ pub(crate) struct Open {
     pub(crate) reply: Option<Quote>,
     /// The message whose text is typed anew.
     pub(crate) editing: Option<MessageRef>,
-    /// Said to be read up to there.
-    read_through: Option<Cursor>,
+    /// What on the screen is being marked as read.
+    asked_to_read: BTreeSet<MessageRef>,
     /// What the database has as the draft.
     saved_draft: String,
     /// When something was typed that is not saved yet.
@@ -35,17 +37,18 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// The last message up to an index that is to be marked as read, unless it was.
+    /// The last message up to an index that is to be marked as read, unless all of them were asked for. One that
+    /// comes late may stand before others that are read.
     pub(super) fn next_to_read(&mut self, last: usize) -> Option<Cursor> {
         let shown = self.history.items().get(..=last)?;
         let unread = shown
             .iter()
-            .rfind(|item| item.state == MessageState::Unread)?;
-        if self.read_through.is_some_and(|read| unread.cursor <= read) {
-            return None;
-        }
-        self.read_through = Some(unread.cursor);
-        self.read_through
+            .filter(|item| item.state == MessageState::Unread);
+        let through = unread.clone().next_back()?.cursor;
+        let asked: BTreeSet<MessageRef> = unread.map(|item| item.id).collect();
+        let new = !asked.is_subset(&self.asked_to_read);
+        self.asked_to_read = asked;
+        new.then_some(through)
     }
 }
 
@@ -98,7 +101,7 @@ impl State {
                     about_reading: false,
                     reply: None,
                     editing: None,
-                    read_through: None,
+                    asked_to_read: BTreeSet::new(),
                     saved_draft: draft,
                     typed_ms: None,
                     rest_until_ms: 0,

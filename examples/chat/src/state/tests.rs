@@ -90,6 +90,32 @@ async fn what_is_on_the_screen_is_read_while_somebody_looks() {
 }
 
 #[tokio::test]
+async fn what_comes_late_and_stands_before_is_read_as_well() {
+    let (me, items) = items(&["late", "early"]).await;
+    let items: Vec<Item> = items.into_iter().map(theirs).collect();
+    let id = ConversationId::between(me, bob());
+    let through = items[1].cursor;
+    let mut state = state(me, entry(me));
+    open(&mut state, me, part(items[1..].to_vec()));
+    state.drawn(all_shown(1));
+    assert_eq!(writes(&mut state), [Write::MarkRead(id, through)]);
+    let refreshed = |state: &mut State, item: &Item| {
+        state.take(Update::Refreshed {
+            conversation: id,
+            found: vec![(item.id, Some(item.clone()))],
+        });
+    };
+    let mut seen = items[1].clone();
+    seen.state = MessageState::Seen;
+    refreshed(&mut state, &seen);
+    refreshed(&mut state, &items[0]);
+    state.drawn(all_shown(2));
+    assert_eq!(writes(&mut state), [Write::MarkRead(id, items[0].cursor)]);
+    state.drawn(all_shown(2));
+    assert_eq!(writes(&mut state), []);
+}
+
+#[tokio::test]
 async fn a_text_is_sent_as_an_answer_and_comes_back_if_it_is_not() {
     let (me, items) = items(&["question"]).await;
     let to = items[0].id;
