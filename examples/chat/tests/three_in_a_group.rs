@@ -193,7 +193,7 @@ async fn a_file(table: &mut Table, folder: &Path) -> Outcome {
     assert_eq!(std::fs::read_dir(&saved)?.count(), 2);
     table.bob.enters("/files");
     table
-        .until("the list of files", |_, bob, _| bob.sees("1 files"))
+        .until("the list of files", |_, bob, _| bob.sees(" 1 file "))
         .await?;
     table.bob.press(KeyCode::Esc);
     table.alice.enters("/send /no/such/file");

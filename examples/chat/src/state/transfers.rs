@@ -54,7 +54,10 @@ impl Transfers {
         };
         let sign = if newest.up { '↑' } else { '↓' };
         let how_far = match newest.progress {
-            Some(progress) if progress.stage == Stage::Waiting => "waits".to_owned(),
+            // Before it is made ready, nothing is known of it.
+            Some(progress) if progress.stage == Stage::Waiting && progress.total > 0 => {
+                "waits".to_owned()
+            }
             Some(progress) => {
                 let percent = progress.done.saturating_mul(100);
                 match percent.checked_div(progress.total) {

@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Borders};
 use crate::layout::{self, FAINT, LOUD, Look};
 use crate::state::open::Open;
 use crate::state::{Focus, Shown, State};
-use crate::text::cut;
+use crate::text::{counted, cut};
 use crate::view::banners;
 use crate::when::span;
 
@@ -83,7 +83,7 @@ fn title(open: &Open, columns: usize) -> String {
     let group = open.about.group.as_ref();
     // Whoever is out does not know any more; that stands below.
     if let Some(group) = group.filter(|group| !group.members.is_empty()) {
-        more.push(format!(" · {} members", group.members.len()));
+        more.push(format!(" · {}", counted(group.members.len(), "member")));
     }
     if open.about.timer_s > 0 {
         more.push(format!(" · ⧗ {}", span(open.about.timer_s)));

@@ -213,7 +213,8 @@ async fn the_list_says_who_spoke_and_the_last_line_what_is_sent() {
             .join("\n")
             .contains("carol: hello")
     );
-    let half: Progress = progress().await;
+    let mut half: Progress = progress().await;
+    half.total = 10;
     state.terminal(crossterm::event::Event::Paste("/send x.pdf".to_owned()));
     let enter = crossterm::event::KeyEvent::from(crossterm::event::KeyCode::Enter);
     state.terminal(crossterm::event::Event::Key(enter));

@@ -3,7 +3,7 @@
 use hushpost::{Client, ConversationId, Message, MessageRef, Result};
 
 use crate::model::{Hit, size};
-use crate::text::clean_line;
+use crate::text::{clean_line, counted};
 use crate::update::{Info, Update};
 
 /// Entries of a list.
@@ -75,9 +75,9 @@ pub(super) async fn files(client: &Client, id: ConversationId) -> Result<Update>
             hits.push(Hit::listed(&message, &summary, Some(line)));
         }
     }
-    let more = if page.more { " or more" } else { "" };
+    let more = if page.more { ", the newest" } else { "" };
     Ok(Update::Hits {
-        title: format!("{}{more} files", hits.len()),
+        title: format!("{}{more}", counted(hits.len(), "file")),
         hits,
     })
 }
