@@ -187,7 +187,8 @@ async fn save_one(
         // It is empty. That it cannot be removed is less than why.
         let _left_behind = std::fs::remove_file(&path);
     }
-    saved.map(|()| path)
+    // For a reader who does not know where this was started.
+    saved.map(|()| std::path::absolute(&path).unwrap_or(path))
 }
 
 struct GiveUp<'a>(&'a hushpost::Download);
