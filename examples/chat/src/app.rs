@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Duration, Interval, MissedTickBehavior, interval};
 
 use crate::effect::Effect;
+use crate::layout::Pictures;
 use crate::options::Options;
 use crate::state::State;
 use crate::update::Update;
@@ -84,13 +85,23 @@ impl Chat {
         let name = folder.user_name().unwrap_or_else(|| options.name.clone());
         let (said, updates) = mpsc::channel(UPDATES);
         let watchers = Watchers::start(&client, &said);
-        let tasks = Tasks::start(&client, &said, folder.clone(), options);
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut state = State::new(now(), name, me);
+        if crate::options::has_colours() {
+            state.pictures = Pictures::Drawn;
+        }
         if let Some(what) = folder.made() {
             state.tell(&what);
         }
+        let left = forget_unfinished(&client).await?;
+        if !left.is_empty() {
+            let names = left.join(", ");
+            state.tell(&format!(
+                "not sent before you left: {names}; /send it again"
+            ));
+        }
+        let tasks = Tasks::start(&client, &said, folder.clone(), options);
         let mut chat = Self {
             state,
             client,
@@ -187,6 +198,21 @@ impl Chat {
             }
         }
     }
+}
+
+/// Files that were being uploaded when the chat ended: for which conversation is not known any more, so they are
+/// given up, and their names told.
+async fn forget_unfinished(client: &Client) -> hushpost::Result<Vec<String>> {
+    let media = client.media();
+    let mut names = Vec::new();
+    for upload in media.unfinished().await? {
+        match media.forget(upload.id).await {
+            Ok(()) => names.push(upload.file_name),
+            Err(hushpost::Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(names)
 }
 
 fn now() -> Now {

@@ -1,18 +1,23 @@
-//! A history in lines: how each message is drawn, and which of them are on the screen.
+//! A history in lines, and which of them are on the screen. [`message`], [`body`] and [`notice`] make the lines.
 //!
 //! Only what is on the screen is laid out, so the length of a history costs nothing.
 
+mod body;
+mod message;
+mod notice;
+
 use std::collections::VecDeque;
 
-use hushpost::{AccountId, FailureReason, GroupNotice, MessageRef, MessageState};
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line, Span};
+use hushpost::{AccountId, MessageRef};
+use ratatui::style::{Color, Style};
+use ratatui::text::Line;
 
-use crate::model::{Body, Item, UPDATE_NEEDED};
+use crate::model::Body;
 use crate::state::history::{History, Viewport};
-use crate::state::list::List;
-use crate::text::{cut, width, wrap};
+use crate::state::people::People;
+use crate::text::{cut, width};
 use crate::when::Now;
+pub(crate) use message::ticks;
 
 /// What drawing a message needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +29,17 @@ pub(crate) struct Look<'a> {
     pub(crate) with: Option<AccountId>,
     pub(crate) with_name: &'a str,
     /// For what people are called.
-    pub(crate) list: &'a List,
+    pub(crate) people: &'a People,
+    pub(crate) pictures: Pictures,
+}
+
+/// Whether small pictures are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// The terminal has not the colours for it, or does not say so.
+    #[default]
+    Hidden,
+    Drawn,
 }
 
 /// The lines that are on the screen.
@@ -196,7 +211,7 @@ fn block(history: &History, at: usize, look: &Look<'_>) -> Vec<Line<'static>> {
             LOUD,
         ));
     }
-    message(item, look, history.selected == Some(item.id), &mut lines);
+    message::draw(item, look, history.selected == Some(item.id), &mut lines);
     lines
 }
 
@@ -211,61 +226,6 @@ fn rule(text: &str, columns: usize, style: Style) -> Line<'static> {
     )
 }
 
-fn message(item: &Item, look: &Look<'_>, selected: bool, lines: &mut Vec<Line<'static>>) {
-    let most = (look.columns.saturating_mul(3) / 4).max(look.columns.min(24));
-    let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
-    if let Some(quote) = &item.quote {
-        let quoted = format!("▎{}: {}", author(quote.to, look), quote.text);
-        rows.push(vec![Span::styled(cut(&quoted, most), FAINT)]);
-    }
-    match &item.body {
-        Body::Text(text) => rows.extend(
-            wrap(text, most)
-                .into_iter()
-                .map(|line| vec![Span::raw(line)]),
-        ),
-        Body::Group(notice) => {
-            let text = format!("{} {}", author(item.id, look), told(notice, look));
-            lines.push(rule(&text, look.columns, FAINT));
-            return;
-        }
-        Body::Unknown => rows.push(vec![Span::styled(cut(UPDATE_NEEDED, most), FAINT)]),
-    }
-    let meta = meta(item, look.now);
-    let meta_width: usize = spans_width(&meta);
-    match rows.last_mut() {
-        Some(last)
-            if spans_width(last)
-                .saturating_add(meta_width)
-                .saturating_add(1)
-                <= most =>
-        {
-            last.push(Span::raw(" "));
-            last.extend(meta);
-        }
-        _ => rows.push(meta),
-    }
-    let widest = rows.iter().map(|row| spans_width(row)).max().unwrap_or(0);
-    let indent = if item.own {
-        look.columns.saturating_sub(widest)
-    } else {
-        0
-    };
-    for mut row in rows {
-        if item.own {
-            row.insert(0, Span::raw(" ".repeat(indent)));
-        }
-        let mut line = Line::from(row);
-        if item.own {
-            line = line.patch_style(Style::new().fg(Color::Green));
-        }
-        if selected {
-            line = line.patch_style(Style::new().add_modifier(Modifier::REVERSED));
-        }
-        lines.push(line);
-    }
-}
-
 /// Who wrote a message.
 pub(crate) fn author(message: MessageRef, look: &Look<'_>) -> String {
     person(message.sender, look)
@@ -277,77 +237,6 @@ fn person(account: AccountId, look: &Look<'_>) -> String {
     } else if Some(account) == look.with {
         look.with_name.to_owned()
     } else {
-        let known = look.list.with(account).map(|entry| entry.name.as_str());
-        crate::model::name(known, account)
+        look.people.name(account)
     }
-}
-
-/// What somebody did to the group, after their name.
-fn told(notice: &GroupNotice, look: &Look<'_>) -> String {
-    let people = |accounts: &[AccountId]| {
-        let names = accounts
-            .iter()
-            .take(5)
-            .map(|account| person(*account, look));
-        let names = names.collect::<Vec<_>>().join(", ");
-        match accounts.len().saturating_sub(5) {
-            0 => names,
-            more => format!("{names} and {more} more"),
-        }
-    };
-    match notice {
-        GroupNotice::Created => "made the group".to_owned(),
-        GroupNotice::Added(accounts) => format!("added {}", people(accounts)),
-        GroupNotice::Removed(accounts) => format!("removed {}", people(accounts)),
-        GroupNotice::Promoted(account) => format!("made {} an admin", person(*account, look)),
-        GroupNotice::Demoted(account) => format!("took {} from the admins", person(*account, look)),
-        GroupNotice::Renamed(name) => {
-            format!("called the group {}", crate::text::clean_line(name))
-        }
-        GroupNotice::DetailsChanged => "changed what is said about the group".to_owned(),
-        GroupNotice::SettingsChanged => "changed the group's settings".to_owned(),
-        GroupNotice::Left => "left".to_owned(),
-        GroupNotice::InviteChanged => "changed the invite link".to_owned(),
-        _ => UPDATE_NEEDED.to_owned(),
-    }
-}
-
-/// The time, and how far an own message is.
-fn meta(item: &Item, now: &Now) -> Vec<Span<'static>> {
-    let mut spans = vec![Span::styled(now.time(item.sent_ms), FAINT)];
-    if item.own {
-        spans.push(Span::raw(" "));
-        spans.push(ticks(item.state));
-    }
-    spans
-}
-
-/// How far an own message is, in signs.
-pub(crate) fn ticks(state: MessageState) -> Span<'static> {
-    match state {
-        MessageState::Sent => Span::styled("✓", FAINT),
-        MessageState::Delivered => Span::styled("✓✓", FAINT),
-        MessageState::Read => Span::styled(
-            "✓✓",
-            Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        ),
-        MessageState::Failed(reason) => {
-            let why = match reason {
-                FailureReason::Unreachable => "✗ no such account (/retry)",
-                FailureReason::Cancelled => "✗ taken back (/retry)",
-                _ => "✗ not sent (/retry)",
-            };
-            Span::styled(why, Style::new().fg(Color::Red))
-        }
-        MessageState::Queued => Span::styled("…", FAINT),
-        // Not own, or of a later version.
-        _ => Span::raw(""),
-    }
-}
-
-fn spans_width(spans: &[Span<'_>]) -> usize {
-    spans
-        .iter()
-        .map(|span| width(&span.content))
-        .fold(0, usize::saturating_add)
 }

@@ -10,9 +10,9 @@
 //! relay; the view draws what the state holds. [`Chat`] is all of it without a terminal, so that a test can
 //! press keys and read the screen.
 //!
-//! To add a kind of content: a line in `model.rs` (what of it is shown) and in `layout.rs` (how). A command: a
-//! line in `command.rs`, what it does in `state/commands.rs`; what the SDK is asked for in `effect.rs` and
-//! `app/tasks.rs`.
+//! To add a kind of content: a line in `model/body.rs` (what of it is shown) and in `layout/body.rs` (how). A command:
+//! a line in a table under `command/`, what it does in `state/commands.rs` or beside it; what the SDK is asked for in
+//! `effect.rs` and under `app/tasks/`.
 
 mod app;
 mod command;

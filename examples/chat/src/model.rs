@@ -1,10 +1,22 @@
 //! What the screens show, made from what the SDK gives: cleaned, and no more than is drawn.
 //!
-//! A new kind of content needs a line in [`Body`] here and how it is drawn in `layout.rs`.
+//! A new kind of content needs a line in [`Body`] and how it is drawn in `layout/body.rs`.
+
+mod body;
+mod group;
+mod picture;
+mod words;
+
+pub(crate) use body::{Ballot, Body, DELETED, File, Link, size};
+#[cfg(test)]
+pub(crate) use group::Member;
+pub(crate) use group::{About, GroupView};
+pub(crate) use picture::Picture;
+pub(crate) use words::Words;
 
 use hushpost::{
-    AccountId, Contact, Content, ConversationId, ConversationSummary, Cursor, GroupNotice,
-    ListChange, Message, MessageRef, MessageState, SearchHit, Standing, Trouble, TroubleKind,
+    AccountId, Contact, Content, ConversationId, ConversationSummary, Cursor, ListChange, Message,
+    MessageRef, MessageState, SearchHit, Standing, Trouble, TroubleKind,
 };
 
 use crate::text::{clean, clean_line};
@@ -22,6 +34,8 @@ pub(crate) struct Entry {
     /// Waits to be accepted.
     pub(crate) requested: bool,
     pub(crate) preview: String,
+    /// Who wrote it, in a group.
+    pub(crate) by: Option<AccountId>,
     /// How far the last message is, if it is an own one.
     pub(crate) own: Option<MessageState>,
     pub(crate) activity_ms: u64,
@@ -35,18 +49,18 @@ pub(crate) struct Entry {
 impl From<ConversationSummary> for Entry {
     fn from(summary: ConversationSummary) -> Self {
         let last = summary.last_message.as_ref();
-        let preview = match last.map(|message| &message.content) {
-            Some(Content::Text(_)) => clean_line(&summary.preview()),
-            Some(Content::GroupChange(_)) => "the group changed".to_owned(),
-            Some(_) => UPDATE_NEEDED.to_owned(),
-            None => String::new(),
-        };
+        let preview = last.map(|message| body::preview(&message.content));
+        // In a group it matters who said it.
+        let by = last
+            .filter(|message| summary.peer.is_none() && !message.is_own())
+            .map(|message| message.id.sender);
         Self {
             id: summary.id,
             peer: summary.peer,
             name: conversation_name(&summary),
             requested: summary.standing == Standing::Requested,
-            preview,
+            preview: preview.unwrap_or_default(),
+            by,
             own: last
                 .filter(|message| message.is_own())
                 .map(|message| message.state),
@@ -73,22 +87,19 @@ pub(crate) struct Item {
     pub(crate) state: MessageState,
     pub(crate) own: bool,
     pub(crate) sent_ms: u64,
+    /// How often it was forwarded.
+    pub(crate) forwards: u32,
+    pub(crate) marks: Marks,
+    /// Emoji on it, and who put them there.
+    pub(crate) reactions: Vec<(AccountId, String)>,
 }
 
-/// What a message says.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Body {
-    Text(String),
-    /// Something that its sender did to the group.
-    Group(GroupNotice),
-    /// A kind that this program does not know.
-    Unknown,
-}
-
-impl core::fmt::Debug for Body {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Body(…)")
-    }
+/// What was done with a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) edited: bool,
+    pub(crate) starred: bool,
+    pub(crate) pinned: bool,
 }
 
 /// What a message answers.
@@ -108,33 +119,47 @@ impl Item {
     /// The message in a line, for who answers it.
     pub(crate) fn excerpt(&self) -> String {
         match &self.body {
-            Body::Text(text) => clean_line(text).chars().take(QUOTE_CHARS).collect(),
-            Body::Group(_) | Body::Unknown => String::new(),
+            Body::Group(_) | Body::Deleted | Body::Unknown => String::new(),
+            body => body.line().chars().take(QUOTE_CHARS).collect(),
         }
+    }
+
+    /// Whether something can still be said about it.
+    pub(crate) const fn is_alive(&self) -> bool {
+        !matches!(self.body, Body::Group(_) | Body::Deleted)
+            && !matches!(self.state, MessageState::Failed(_))
     }
 }
 
 impl From<&Message> for Item {
     fn from(message: &Message) -> Self {
-        let (body, quote) = match &message.content {
-            Content::Text(text) => (
-                Body::Text(clean(text.body())),
-                text.reply_to().map(|reply| Quote {
-                    to: reply.to,
-                    text: clean_line(&reply.excerpt),
-                }),
-            ),
-            Content::GroupChange(change) => (Body::Group(change.notice()), None),
-            _ => (Body::Unknown, None),
+        let quote = match &message.content {
+            Content::Text(text) => text.reply_to(),
+            _ => None,
         };
         Self {
             id: message.id,
             cursor: message.cursor,
-            body,
-            quote,
+            body: Body::from(message),
+            quote: quote.map(|reply| Quote {
+                to: reply.to,
+                text: clean_line(&reply.excerpt),
+            }),
             state: message.state,
             own: message.is_own(),
             sent_ms: message.sent_ms,
+            forwards: message.forwards,
+            marks: Marks {
+                edited: message.edited_ms.is_some(),
+                starred: message.starred,
+                pinned: message.pinned,
+            },
+            reactions: message
+                .reactions
+                .iter()
+                // One emoji and nothing else, as the SDK checked.
+                .map(|reaction| (reaction.account, clean_line(reaction.emoji.as_str())))
+                .collect(),
         }
     }
 }
@@ -183,6 +208,8 @@ impl Peer {
 pub(crate) struct Person {
     pub(crate) account: AccountId,
     pub(crate) name: String,
+    /// The user name they were found by.
+    pub(crate) user_name: Option<String>,
     pub(crate) verified: bool,
     pub(crate) change_pending: bool,
     pub(crate) blocked: bool,
@@ -194,6 +221,7 @@ impl From<Contact> for Person {
         Self {
             account: contact.account,
             name: name(known, contact.account),
+            user_name: contact.user_name.clone(),
             verified: contact.verified,
             change_pending: contact.change_pending,
             blocked: contact.blocked,
@@ -217,6 +245,10 @@ impl Hit {
     pub(crate) fn new(hit: &SearchHit, found_in: &ConversationSummary) -> Self {
         let text = match &hit.message.content {
             Content::Text(text) => text.body(),
+            Content::Attachments(files) => files.caption().map_or("", hushpost::Text::body),
+            Content::Poll(poll) => poll.question(),
+            Content::Location(place) => place.name(),
+            Content::ContactCard(card) => card.name(),
             _ => "",
         };
         let mut pieces = Vec::new();
@@ -240,6 +272,25 @@ impl Hit {
             name: conversation_name(found_in),
             item: Item::from(&hit.message),
             pieces,
+        }
+    }
+}
+
+impl Hit {
+    /// A message that was not searched for, but is in a list.
+    pub(crate) fn listed(
+        message: &Message,
+        found_in: &ConversationSummary,
+        line: Option<String>,
+    ) -> Self {
+        let item = Item::from(message);
+        let line = line.unwrap_or_else(|| item.body.line());
+        Self {
+            conversation: message.conversation,
+            peer: found_in.peer,
+            name: conversation_name(found_in),
+            item,
+            pieces: vec![(line, false)],
         }
     }
 }

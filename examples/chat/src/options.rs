@@ -15,6 +15,9 @@ pub struct Options {
     /// The folder for the database and its key [default: .hushpost/<name> in your home].
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// Where /save puts files [default: Downloads in your home, or the current folder].
+    #[arg(long)]
+    pub downloads: Option<PathBuf>,
     /// The relay.
     #[arg(long, default_value = "ws://localhost:4810")]
     pub relay: RelayUrl,
@@ -25,6 +28,24 @@ pub struct Options {
     /// give it in the environment.
     #[arg(long, env = "HUSHPOST_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+}
+
+impl Options {
+    pub(crate) fn downloads(&self) -> PathBuf {
+        let at_home = || {
+            let folder = std::env::home_dir()?.join("Downloads");
+            folder.is_dir().then_some(folder)
+        };
+        let said = self.downloads.clone().or_else(at_home);
+        said.unwrap_or_else(|| PathBuf::from("."))
+    }
+}
+
+/// Whether the terminal says that it has all colours, and nobody asked for none.
+pub(crate) fn has_colours() -> bool {
+    let said = std::env::var("COLORTERM");
+    std::env::var_os("NO_COLOR").is_none_or(|none| none.is_empty())
+        && said.is_ok_and(|said| matches!(said.as_str(), "truecolor" | "24bit"))
 }
 
 /// The name is a folder's too, so nothing else is let through.

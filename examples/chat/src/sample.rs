@@ -4,13 +4,13 @@ use std::io;
 
 use hushpost::connection::{Connecting, Transport};
 use hushpost::{
-    AccountId, Client, Config, ConversationId, DatabaseKey, Registration, RelayUrl, StoreThreads,
-    Text,
+    AccountId, Client, Config, Content, ConversationId, DatabaseKey, NewGroup, Registration,
+    RelayUrl, StoreThreads, Text,
 };
 use jiff::tz::TimeZone;
 
 use crate::effect::{Effect, Place};
-use crate::model::{Body, Entry, Item, ListUpdate};
+use crate::model::{About, Entry, GroupView, Item, ListUpdate, Member, Person};
 use crate::state::State;
 use crate::update::{Part, Update};
 use crate::when::Now;
@@ -37,8 +37,12 @@ pub(crate) fn bob() -> AccountId {
     AccountId::of_key(&[2; 32])
 }
 
-/// Own messages with these texts, all of them now.
-pub(crate) async fn items(texts: &[&str]) -> (AccountId, Vec<Item>) {
+pub(crate) fn carol() -> AccountId {
+    AccountId::of_key(&[3; 32])
+}
+
+/// A client without a network, and its folder.
+async fn client() -> (Client, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let relay = "wss://relay.test".parse::<RelayUrl>().unwrap();
     let config = Config::new(folder.path().join("db"), DatabaseKey::new([7; 32]), relay)
@@ -46,10 +50,45 @@ pub(crate) async fn items(texts: &[&str]) -> (AccountId, Vec<Item>) {
         .transport(Nowhere);
     let client = Client::open(config).await.unwrap();
     client.register(Registration::open()).await.unwrap_err();
+    (client, folder)
+}
+
+/// A group of this name with Bob, in the list.
+pub(crate) async fn group(name: &str) -> (AccountId, Entry) {
+    let (client, _folder) = client().await;
+    let me = client.account_id().await.unwrap().unwrap();
+    let group = NewGroup::new(name, [bob()]);
+    let group = client.create_group(group).await.unwrap();
+    let summary = group.conversation().summary().await.unwrap();
+    client.close().await;
+    (me, Entry::from(summary))
+}
+
+/// How far an upload is that has just begun.
+pub(crate) async fn progress() -> hushpost::Progress {
+    use futures_util::StreamExt as _;
+    let (client, _folder) = client().await;
+    let upload = client
+        .media()
+        .upload(vec![1, 2, 3], hushpost::UploadOptions::new());
+    let progress = upload.progress().next().await.unwrap();
+    client.close().await;
+    progress
+}
+
+/// Own messages with these texts, all of them now.
+pub(crate) async fn items(texts: &[&str]) -> (AccountId, Vec<Item>) {
+    let texts = texts.iter().map(|text| Text::new(*text).unwrap().into());
+    contents(texts.collect()).await
+}
+
+/// Own messages that say this.
+pub(crate) async fn contents(all: Vec<Content>) -> (AccountId, Vec<Item>) {
+    let (client, _folder) = client().await;
     let me = client.account_id().await.unwrap().unwrap();
     let conversation = client.conversation_with(bob()).await.unwrap();
-    for text in texts {
-        conversation.send(Text::new(*text).unwrap()).await.unwrap();
+    for content in all {
+        conversation.send(content).await.unwrap();
     }
     let page = conversation.messages_after(None, 500).await.unwrap();
     let mut items: Vec<Item> = page.messages.iter().map(Item::from).collect();
@@ -68,11 +107,10 @@ pub(crate) fn theirs(mut item: Item) -> Item {
     item
 }
 
-pub(crate) fn text(item: &Item) -> &str {
-    match &item.body {
-        Body::Text(text) => text,
-        Body::Group(_) | Body::Unknown => "",
-    }
+pub(crate) fn text(item: &Item) -> String {
+    item.body
+        .words()
+        .map_or_else(String::new, crate::model::Words::typed)
 }
 
 /// The conversation with Bob.
@@ -83,6 +121,7 @@ pub(crate) fn entry(me: AccountId) -> Entry {
         name: "bob".to_owned(),
         requested: false,
         preview: String::new(),
+        by: None,
         own: None,
         activity_ms: NOW,
         unread: 0,
@@ -100,8 +139,20 @@ pub(crate) fn state(me: AccountId, entry: Entry) -> State {
         archived: false,
         change: ListUpdate::Reset(vec![entry]),
     });
+    state.take(Update::People(vec![person(bob(), "bob")]));
     state.effects();
     state
+}
+
+pub(crate) fn person(account: AccountId, name: &str) -> Person {
+    Person {
+        account,
+        name: name.to_owned(),
+        user_name: None,
+        verified: false,
+        change_pending: false,
+        blocked: false,
+    }
 }
 
 /// The conversation is opened, and shows these messages.
@@ -113,6 +164,34 @@ pub(crate) fn open(state: &mut State, me: AccountId, part: Part) {
         place: Place::Newest,
         part,
     });
+}
+
+/// The group is opened; me, Bob and Carol are in, me as an admin.
+pub(crate) fn open_group(state: &mut State, me: AccountId, id: ConversationId, part: Part) {
+    state.take(Update::People(vec![
+        person(bob(), "bob"),
+        person(carol(), "carol"),
+    ]));
+    state.take(Update::OpenedGroup(id, "trip".to_owned()));
+    state.take(Update::Loaded {
+        conversation: id,
+        place: Place::Newest,
+        part,
+    });
+    let member = |account| Member {
+        account,
+        admin: account == me,
+    };
+    let about = About {
+        timer_s: 3_600,
+        group: Some(GroupView {
+            description: "by the sea".to_owned(),
+            members: [me, bob(), carol()].map(member).to_vec(),
+            ..GroupView::default()
+        }),
+    };
+    state.effects();
+    state.take(Update::About(id, Some(about)));
 }
 
 /// What the state wants written.

@@ -2,31 +2,46 @@
 //! terminal in here, so every step can be tested.
 //!
 //! - [`list`], [`history`], [`typing`], [`notices`], [`open`], [`page`]: what is held
-//! - [`keys`]: what keys do; [`commands`]: what is typed after a slash; [`hear`]: what the SDK says
+//! - [`people`]: what they are called; [`transfers`]: files on their way
+//! - [`keys`]: what keys do; [`commands`]: what is typed after a slash, [`groups`] and [`messages`] with it
+//! - [`hear`]: what the SDK says; [`answers`]: what the relay answered; [`codes`], [`info`]: pages made from it
 
+pub(crate) mod answers;
+#[cfg(test)]
+mod any_keys_tests;
+pub(crate) mod codes;
 pub(crate) mod commands;
+#[cfg(test)]
+mod group_tests;
+pub(crate) mod groups;
 pub(crate) mod hear;
 pub(crate) mod history;
+pub(crate) mod info;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod messages;
 pub(crate) mod notices;
 pub(crate) mod open;
 pub(crate) mod page;
+pub(crate) mod people;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfers;
 pub(crate) mod typing;
 
 use hushpost::{AccountId, ConnectionState};
 
 use crate::effect::{Effect, Read, Relay, Write};
 use crate::input::Input;
-use crate::layout::Look;
+use crate::layout::{Look, Pictures};
 use crate::when::Now;
 use history::Viewport;
 use list::List;
 use notices::{Notices, Weight};
 use open::Open;
 use page::Page;
+use people::People;
+use transfers::Transfers;
 use typing::Typing;
 
 /// How long to wait until registration is tried again by itself, in milliseconds.
@@ -73,6 +88,9 @@ pub(crate) struct State {
     /// When it became so.
     pub(crate) connection_ms: u64,
     pub(crate) list: List,
+    pub(crate) people: People,
+    pub(crate) transfers: Transfers,
+    pub(crate) pictures: Pictures,
     pub(crate) open: Option<Open>,
     pub(crate) typing: Typing,
     pub(crate) notices: Notices,
@@ -105,6 +123,9 @@ impl State {
             naming: Naming::Wanted,
             connection: ConnectionState::Offline,
             list: List::default(),
+            people: People::default(),
+            transfers: Transfers::default(),
+            pictures: Pictures::default(),
             open: None,
             typing: Typing::default(),
             notices: Notices::default(),
@@ -173,7 +194,8 @@ impl State {
             me: self.me,
             with: self.open.as_ref().and_then(|open| open.peer),
             with_name: self.open.as_ref().map_or("", |open| &open.name),
-            list: &self.list,
+            people: &self.people,
+            pictures: self.pictures,
         }
     }
 
@@ -199,6 +221,10 @@ impl State {
             return;
         };
         let conversation = open.id;
+        if open.about_stale && !open.about_reading {
+            (open.about_stale, open.about_reading) = (false, true);
+            self.effects.push(Effect::Read(Read::About(conversation)));
+        }
         let top = match open.history.viewport {
             Viewport::Top { message, .. } => Some(message),
             Viewport::Bottom => open.history.items().get(first).map(|item| item.id),

@@ -93,6 +93,12 @@ pub(crate) fn width(text: &str) -> usize {
         .fold(0, usize::saturating_add)
 }
 
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, one: &str) -> String {
+    let more = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{more}")
+}
+
 /// As much of the text as fits, with a sign that there is more.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {

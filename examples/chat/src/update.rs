@@ -1,9 +1,12 @@
 //! What the state is told by the tasks: answers to effects, and what the SDK says by itself.
 
-use hushpost::{AccountId, ConnectionState, ConversationId, Event, MessageRef};
+use hushpost::{
+    AccountId, ConnectionState, ConversationId, Event, InviteLink, Message, MessageReceipts,
+    MessageRef, Progress, TextVersion,
+};
 
-use crate::effect::Place;
-use crate::model::{Hit, Item, ListUpdate, Peer, Person, Quote};
+use crate::effect::{Gathering, Place};
+use crate::model::{About, Hit, Item, ListUpdate, Peer, Person, Quote};
 
 /// Something to take in.
 #[derive(Debug)]
@@ -24,16 +27,32 @@ pub(crate) enum Update {
         found: Vec<(MessageRef, Option<Item>)>,
     },
     Peer(AccountId, Peer),
+    /// To be shown.
     Contacts(Vec<Person>),
+    /// For what they are called.
+    People(Vec<Person>),
+    /// `None`: it could not be read.
+    About(ConversationId, Option<About>),
+    Info(Box<Info>),
     SafetyNumber {
         account: AccountId,
         digits: String,
         payload: Vec<u8>,
     },
     Hits {
-        words: String,
+        title: String,
         hits: Vec<Hit>,
     },
+    OpenedGroup(ConversationId, String),
+    /// People that were looked for are found.
+    Gathered {
+        accounts: Vec<AccountId>,
+        then: Gathering,
+    },
+    Invited(InviteLink),
+    /// How far a file is.
+    Transfer(u64, String, Progress),
+    TransferEnded(u64, Result<Option<String>, String>),
     /// There is a conversation with them now.
     Opened(ConversationId, AccountId, String),
     /// Whom a user name means, and whom it meant before.
@@ -59,6 +78,8 @@ pub(crate) enum Update {
         conversation: ConversationId,
         text: String,
         reply: Option<Quote>,
+        /// It was to be put in place of this one's text.
+        instead_of: Option<MessageRef>,
         why: String,
     },
     /// A part of a history, or a look, that failed: it may be asked for again.
@@ -68,6 +89,15 @@ pub(crate) enum Update {
     },
     Done(String),
     Failed(String),
+}
+
+/// What is known of a message.
+#[derive(Debug)]
+pub(crate) struct Info {
+    pub(crate) message: Message,
+    /// Of an own message in a group.
+    pub(crate) receipts: Option<MessageReceipts>,
+    pub(crate) versions: Vec<TextVersion>,
 }
 
 /// A part of a history, oldest first.

@@ -2,8 +2,13 @@
 //!
 //! Nothing here changes anything; what is drawn was cleaned when it came in (see [`text`](crate::text)).
 
+mod banners;
 mod conversation;
 mod conversations;
+mod help;
+mod members;
+#[cfg(test)]
+mod message_tests;
 mod pages;
 mod status;
 #[cfg(test)]

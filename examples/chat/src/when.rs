@@ -65,6 +65,19 @@ impl Now {
     }
 }
 
+/// A time in its largest whole unit: `90s`, `5m`, `8h`, `7d`.
+pub(crate) fn span(seconds: u64) -> String {
+    for (unit, name) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
+        let whole = seconds.checked_div(unit).filter(|whole| *whole > 0);
+        if let Some(whole) = whole
+            && seconds.is_multiple_of(unit)
+        {
+            return format!("{whole}{name}");
+        }
+    }
+    format!("{seconds}s")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +85,12 @@ mod tests {
     /// 2026-11-25 10:15 UTC.
     const NOW: u64 = 1_795_601_700_000;
     const DAY: u64 = 24 * 60 * 60 * 1000;
+
+    #[test]
+    fn spans_are_short() {
+        let all = [30, 90, 300, 3_600, 5_400, 604_800].map(span);
+        assert_eq!(all, ["30s", "90s", "5m", "1h", "90m", "7d"]);
+    }
 
     #[test]
     fn days_have_names() {

@@ -241,7 +241,7 @@ async fn a_long_absence_is_read_from_where_it_began() -> Outcome {
     // The list shows the newest line, so the one before it tells where the history stands. Down to the end page by page, and past what was loaded at first.
     while !bob.sees("number 149") {
         bob.press(KeyCode::PageDown);
-        turn(&mut alice, &mut bob).await?;
+        turn(&mut [&mut alice, &mut bob]).await?;
     }
     until("all are read", &mut alice, &mut bob, |alice, bob| {
         alice.sees_as_read("number 149") && !bob.sees(" unread ")

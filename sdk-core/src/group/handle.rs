@@ -433,7 +433,12 @@ fn info(db: &rusqlite::Connection, id: ConversationId) -> Result<GroupInfo> {
             error => error.into(),
         })?;
     let timer = Duration::from_secs(state.timer_s.into());
-    let members = state.members.iter().map(|(account, member)| GroupMember {
+    // Whoever is out hears of no change any more: what the log says of others is old.
+    let inside = state
+        .members
+        .contains_key(&LocalDevice::load(db)?.account());
+    let members = state.members.iter().filter(|_| inside);
+    let members = members.map(|(account, member)| GroupMember {
         account: *account,
         admin: member.admin,
         since_ms: member.since.ms(),

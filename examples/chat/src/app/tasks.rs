@@ -1,11 +1,15 @@
 //! Does what the state wants: reads one after the other, writes one after the other, questions to the relay each
 //! by itself. The screen waits for none of them.
 
+mod files;
+mod groups;
 mod history;
+mod lists;
+mod messages;
 mod relay;
 mod writes;
 
-use hushpost::{AccountId, Client, ConversationId};
+use hushpost::{AccountId, Client, ConversationId, Error};
 use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -13,12 +17,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::app::folder::Folder;
 use crate::app::watchers::Watchers;
 use crate::effect::{Effect, Read, Write};
-use crate::model::{Hit, Item, Peer, Person};
+use crate::model::{Item, Peer, Person};
 use crate::options::Options;
 use crate::update::Update;
-
-/// Hits of a search that are shown.
-const MAX_HITS: usize = 200;
+use files::Files;
 
 /// What all tasks share.
 #[derive(Clone)]
@@ -44,6 +46,7 @@ pub(super) struct Tasks {
     reading: JoinHandle<()>,
     writing: JoinHandle<()>,
     questions: JoinSet<()>,
+    files: Files,
 }
 
 impl Tasks {
@@ -70,6 +73,7 @@ impl Tasks {
             reading,
             writing,
             questions: JoinSet::new(),
+            files: Files::default(),
         }
     }
 
@@ -87,6 +91,7 @@ impl Tasks {
                 let asked = relay::ask(self.context.clone(), question, watchers.again());
                 self.questions.spawn(asked);
             }
+            Effect::File(task) => self.files.start(&self.context, task),
             Effect::Bell | Effect::ListAgain => {}
         }
     }
@@ -94,6 +99,7 @@ impl Tasks {
     /// Ends, once everything that was to be written is.
     pub(super) async fn finish(mut self) {
         self.questions.shutdown().await;
+        self.files.finish().await;
         self.reading.abort();
         self.writes = None;
         // It fails only if the runtime ends, and then all is over.
@@ -103,12 +109,13 @@ impl Tasks {
 
 async fn read_all(context: Context, mut reads: UnboundedReceiver<Read>) {
     while let Some(read) = reads.recv().await {
-        let update = read_one(&context.client, read).await;
+        let update = read_one(&context, read).await;
         context.say(update).await;
     }
 }
 
-async fn read_one(client: &Client, read: Read) -> Update {
+async fn read_one(context: &Context, read: Read) -> Update {
+    let client = &context.client;
     match read {
         Read::Load {
             conversation,
@@ -145,16 +152,22 @@ async fn read_one(client: &Client, read: Read) -> Update {
                 digits: number.digits(),
                 payload: number.qr_payload(),
             },
-            Err(hushpost::Error::NotFound(_)) => Update::Failed(
+            Err(Error::NotFound(_)) => Update::Failed(
                 "there is no safety number before the first message has been exchanged".to_owned(),
             ),
             Err(error) => Update::Failed(error.to_string()),
         },
-        Read::Search { words, within } => or_failed(search(client, words, within).await),
+        Read::Search { words, within } => or_failed(lists::search(client, words, within).await),
+        Read::Starred => or_failed(lists::starred(client).await),
+        Read::Pinned(id) => or_failed(lists::pinned(client, id).await),
+        Read::Files(id) => or_failed(lists::files(client, id).await),
+        Read::Info(id, message) => or_failed(lists::info(client, id, message).await),
+        // Deleted meanwhile, perhaps; then nobody looks at it.
+        Read::About(id) => Update::About(id, groups::about(context, id).await.ok()),
     }
 }
 
-fn not_loaded(conversation: ConversationId, error: &hushpost::Error) -> Update {
+fn not_loaded(conversation: ConversationId, error: &Error) -> Update {
     Update::NotLoaded {
         conversation,
         why: error.to_string(),
@@ -181,22 +194,14 @@ async fn contacts(client: &Client) -> hushpost::Result<Update> {
     ))
 }
 
-async fn search(
-    client: &Client,
-    words: String,
-    within: Option<ConversationId>,
-) -> hushpost::Result<Update> {
-    let found = match within {
-        Some(id) => client.conversation(id).search(&words, 0, MAX_HITS).await?,
-        None => client.search(&words, 0, MAX_HITS).await?,
-    };
-    let mut hits = Vec::with_capacity(found.len());
-    for hit in found {
-        let conversation = client.conversation(hit.message.conversation);
-        // Deleted meanwhile, perhaps.
-        if let Ok(summary) = conversation.summary().await {
-            hits.push(Hit::new(&hit, &summary));
+/// What to do about it, where something can be done.
+fn explain(error: &Error) -> String {
+    match error {
+        Error::Blocked => "they are blocked here: /unblock first".to_owned(),
+        Error::VerificationNeeded => {
+            "their devices changed: compare (/verify), then /accept-change".to_owned()
         }
+        Error::NotRegistered => "this device is not registered yet".to_owned(),
+        other => other.to_string(),
     }
-    Ok(Update::Hits { words, hits })
 }

@@ -1,4 +1,4 @@
-//! What the SDK says by itself: events, the connection's state, both conversation lists.
+//! What the SDK says by itself: events, the connection's state, both conversation lists, what people are called.
 
 use futures_util::{Stream, StreamExt as _};
 use hushpost::Client;
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
-use crate::model::ListUpdate;
+use crate::model::{ListUpdate, Person};
 use crate::update::Update;
 
 /// Until a list that could not be read is read again.
@@ -30,6 +30,7 @@ impl Watchers {
             let lists = lists(client.clone(), archived, again.subscribe(), updates.clone());
             tasks.spawn(lists);
         }
+        tasks.spawn(people(client.clone(), again.subscribe(), updates.clone()));
         Self { tasks, again }
     }
 
@@ -51,6 +52,23 @@ impl Watchers {
 async fn forward(mut stream: impl Stream<Item = Update> + Unpin, updates: Sender<Update>) {
     while let Some(update) = stream.next().await {
         if updates.send(update).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn people(client: Client, mut again: watch::Receiver<()>, updates: Sender<Update>) {
+    loop {
+        again.mark_unchanged();
+        let Ok(contacts) = client.contacts().list().await else {
+            sleep(REST).await;
+            continue;
+        };
+        let people = contacts.into_iter().map(Person::from).collect();
+        if updates.send(Update::People(people)).await.is_err() {
+            return;
+        }
+        if again.changed().await.is_err() {
             return;
         }
     }

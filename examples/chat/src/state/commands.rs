@@ -3,7 +3,7 @@
 use hushpost::AccountId;
 
 use crate::command::Command;
-use crate::effect::{Read, Relay, Write};
+use crate::effect::{GroupWrite, Read, Relay, Write};
 use crate::state::State;
 use crate::state::open::Open;
 use crate::state::page::{Page, Question};
@@ -32,70 +32,99 @@ impl State {
             Command::Notices => self.page = Some(Page::Notices { scroll: 0 }),
             Command::Help => self.page = Some(Page::Help { scroll: 0 }),
             Command::Quit => self.leave(),
-            about => match &self.open {
-                Some(open) => {
-                    let (entry, selected) = (
-                        self.list.find(open.id).cloned(),
-                        open.history.selected.or_else(|| last_failed(open)),
-                    );
-                    let (id, peer, name) = (open.id, open.peer, open.name.clone());
-                    let message =
-                        |write: fn(_, _) -> Write| selected.map(|message| write(id, message));
-                    let person = |write: &dyn Fn(AccountId) -> Write| peer.map(write);
-                    let write = match about {
-                        Command::Accept => Some(Write::Accept(id)),
-                        Command::Block => person(&|peer| Write::Block(peer, true)),
-                        Command::Unblock => person(&|peer| Write::Block(peer, false)),
-                        Command::Archive => {
-                            let archived = entry.is_some_and(|entry| entry.archived);
-                            Some(Write::Archive(id, !archived))
-                        }
-                        Command::Pin => {
-                            let pinned = entry.is_some_and(|entry| entry.pinned);
-                            Some(Write::Pin(id, !pinned))
-                        }
-                        Command::Mute(hours) => {
-                            let muted = entry.is_some_and(|e| e.muted_until_ms > self.now.ms);
-                            let otherwise = if muted { 0 } else { 8 };
-                            Some(Write::Mute(id, hours.unwrap_or(otherwise)))
-                        }
-                        Command::MarkVerified => person(&|peer| Write::Verified(peer, true)),
-                        Command::Unverify => person(&|peer| Write::Verified(peer, false)),
-                        Command::AcceptChange => person(&|peer| Write::AcceptChange(peer)),
-                        Command::Rename(name) => person(&|peer| Write::Rename(peer, name.clone())),
-                        Command::Retry => message(Write::Retry),
-                        Command::Cancel => message(Write::Cancel),
-                        Command::Delete => {
-                            self.page = Some(Page::Ask(Question::Delete {
-                                conversation: id,
-                                name,
-                            }));
-                            return;
-                        }
-                        Command::Verify => {
-                            match peer {
-                                Some(peer) => self.read(Read::SafetyNumber(peer)),
-                                None => self.warn("a group has no safety number"),
-                            }
-                            return;
-                        }
-                        Command::Find(words) => {
-                            self.read(Read::Search {
-                                words,
-                                within: Some(id),
-                            });
-                            return;
-                        }
-                        _ => return,
-                    };
-                    match write {
-                        Some(write) => self.write(write),
-                        None if peer.is_none() => self.warn("not for a group"),
-                        None => self.warn("select a message first: Up from an empty line"),
-                    }
-                }
-                None => self.warn("open a conversation first"),
-            },
+            Command::Group(command) => self.run_group(command),
+            Command::File(command) => self.run_file(command),
+            Command::Message(command) => self.run_message(command),
+            Command::Starred => self.read(Read::Starred),
+            Command::Cancel if self.stop_transfer() => {}
+            about => self.run_here(about),
+        }
+    }
+
+    /// About the open conversation.
+    fn run_here(&mut self, command: Command) {
+        let Some(open) = &self.open else {
+            self.warn("open a conversation first");
+            return;
+        };
+        let entry = self.list.find(open.id).cloned();
+        let (id, peer, name) = (open.id, open.peer, open.name.clone());
+        match command {
+            Command::Timer(seconds) => return self.write(Write::Timer(id, seconds)),
+            Command::Pinned => return self.read(Read::Pinned(id)),
+            Command::Find(words) => {
+                let within = Some(id);
+                return self.read(Read::Search { words, within });
+            }
+            Command::Delete => {
+                let conversation = id;
+                self.page = Some(Page::Ask(Question::Delete { conversation, name }));
+                return;
+            }
+            Command::Verify => {
+                return match peer {
+                    Some(peer) => self.read(Read::SafetyNumber(peer)),
+                    None => self.warn("a group has no safety number"),
+                };
+            }
+            Command::Link { url, text } => {
+                let conversation = id;
+                return self.ask(Relay::Link {
+                    conversation,
+                    url,
+                    text,
+                });
+            }
+            Command::Poll {
+                question,
+                options,
+                several,
+            } => {
+                return self.write(Write::Poll {
+                    conversation: id,
+                    question,
+                    options,
+                    several,
+                });
+            }
+            _ => {}
+        }
+        let selected = open.history.selected.or_else(|| last_failed(open));
+        let message = |write: fn(_, _) -> Write| selected.map(|message| write(id, message));
+        let person = |write: &dyn Fn(AccountId) -> Write| peer.map(write);
+        let needs_message = matches!(command, Command::Retry | Command::Cancel);
+        let write = match command {
+            Command::Accept => Some(Write::Accept(id)),
+            Command::Block => person(&|peer| Write::Block(peer, true)),
+            Command::Unblock => person(&|peer| Write::Block(peer, false)),
+            Command::Archive => {
+                let archived = entry.is_some_and(|entry| entry.archived);
+                Some(Write::Archive(id, !archived))
+            }
+            Command::Pin => {
+                let pinned = entry.is_some_and(|entry| entry.pinned);
+                Some(Write::Pin(id, !pinned))
+            }
+            Command::Mute(hours) => {
+                let muted = entry.is_some_and(|e| e.muted_until_ms > self.now.ms);
+                let otherwise = if muted { 0 } else { 8 };
+                Some(Write::Mute(id, hours.unwrap_or(otherwise)))
+            }
+            Command::MarkVerified => person(&|peer| Write::Verified(peer, true)),
+            Command::Unverify => person(&|peer| Write::Verified(peer, false)),
+            Command::AcceptChange => person(&|peer| Write::AcceptChange(peer)),
+            Command::Rename(Some(name)) if peer.is_none() => {
+                Some(Write::Group(id, GroupWrite::Name(name)))
+            }
+            Command::Rename(name) => person(&|peer| Write::Rename(peer, name.clone())),
+            Command::Retry => message(Write::Retry),
+            Command::Cancel => message(Write::Cancel),
+            _ => return,
+        };
+        match write {
+            Some(write) => self.write(write),
+            None if needs_message => self.warn("select a message first: Up from an empty line"),
+            None => self.warn("not for a group"),
         }
     }
 }

@@ -1,18 +1,17 @@
 //! What the tasks and the SDK say. Events are hints: what is shown is read again.
 
-use hushpost::{AccountId, Activity, ConnectionState, ConversationId, Event};
+use hushpost::{AccountId, Activity, ConversationId, Event};
 
-use crate::effect::{Effect, Read, Relay, Write};
+use crate::effect::{Effect, Read};
 use crate::model::Quote;
 use crate::state::notices::Weight;
-use crate::state::page::{Page, Question};
-use crate::state::{Naming, REGISTER_AGAIN_MS, State};
+use crate::state::page::Page;
+use crate::state::people::People;
+use crate::state::{Naming, State};
 use crate::update::Update;
 
 /// After a reading that failed: how long nothing is read, in milliseconds.
 const REST_MS: u64 = 3_000;
-/// The relay's reasons that another registration may overcome.
-const TO_REGISTER: [&str; 3] = ["not_registered", "invite_required", "token_rejected"];
 
 impl State {
     /// Takes in what a task says.
@@ -66,108 +65,26 @@ impl State {
                 digits,
                 payload,
             } => self.show_safety_number(account, &digits, &payload),
-            Update::Hits { words, hits } => {
+            Update::People(people) => self.people = People::new(people),
+            Update::About(conversation, about) => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.id == conversation) {
+                    open.about_reading = false;
+                    open.about = about.unwrap_or_else(|| core::mem::take(&mut open.about));
+                }
+            }
+            Update::Info(info) => self.show_info(&info),
+            Update::Transfer(number, name, progress) => self.transferred(number, &name, progress),
+            Update::TransferEnded(number, end) => self.transfer_ended(number, end),
+            Update::Hits { title, hits } => {
                 self.page = Some(Page::Hits {
-                    words,
+                    title,
                     hits,
                     selected: 0,
                 });
             }
-            Update::NotSent {
-                conversation,
-                text,
-                reply,
-                why,
-            } => self.not_sent(conversation, text, reply, &why),
             Update::Done(what) => self.info(&what),
             Update::Failed(why) => self.warn(&why),
             other => self.take_answer(other),
-        }
-    }
-
-    /// What the relay, or a look at contacts, answered.
-    fn take_answer(&mut self, update: Update) {
-        match update {
-            Update::Opened(id, account, name) => self.open(id, Some(account), name),
-            Update::Found {
-                name,
-                account,
-                before,
-            } => {
-                if before.is_some() {
-                    self.page = Some(Page::Ask(Question::Moved { name, account }));
-                } else {
-                    self.write(Write::Open(account));
-                }
-            }
-            Update::Registered(account) => self.me = Some(account),
-            Update::NotRegistered { why, again } => {
-                self.warn(&format!("not registered: {why}"));
-                if again {
-                    self.register_at_ms = Some(self.now.ms.saturating_add(REGISTER_AGAIN_MS));
-                }
-            }
-            Update::Named(name) => {
-                self.naming = Naming::Taken;
-                self.name = name;
-            }
-            Update::NotNamed { name, why, again } => {
-                if again && name == self.name {
-                    self.naming = Naming::Wanted;
-                } else {
-                    self.warn(&format!(
-                        "the name {name} is not yours: {why}; /name takes another"
-                    ));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What was not sent is typed again.
-    fn not_sent(
-        &mut self,
-        conversation: ConversationId,
-        text: String,
-        reply: Option<Quote>,
-        why: &str,
-    ) {
-        if let Some(open) = self.open.as_mut().filter(|open| open.id == conversation) {
-            open.reply = open.reply.take().or(reply);
-            let both = if self.input.is_empty() {
-                text
-            } else {
-                format!("{text}\n{}", self.input.text())
-            };
-            self.input.set(&both);
-        } else {
-            self.write(Write::Draft(conversation, text));
-        }
-        self.warn(&format!("not sent: {why}"));
-    }
-
-    fn connected(&mut self, state: ConnectionState) {
-        if let ConnectionState::Refused { code } = &state
-            && TO_REGISTER.contains(&code.as_str())
-            && !self.refused_once
-        {
-            self.refused_once = true;
-            self.ask(Relay::Register(None));
-        }
-        self.connection = state;
-        self.connection_ms = self.now.ms;
-        self.ask_for_name();
-    }
-
-    /// Asks for the own name, if that is to be done and can be.
-    pub(super) fn ask_for_name(&mut self) {
-        let online = matches!(
-            self.connection,
-            ConnectionState::CatchingUp | ConnectionState::Online
-        );
-        if online && self.naming == Naming::Wanted {
-            self.naming = Naming::Asked;
-            self.ask(Relay::SetUserName(self.name.clone()));
         }
     }
 
@@ -189,6 +106,10 @@ impl State {
             Event::MessageChanged {
                 conversation,
                 message,
+            }
+            | Event::MessageRemoved {
+                conversation,
+                message,
             } => {
                 if let Some(open) = self.open.as_mut().filter(|open| open.id == conversation) {
                     open.history.touch(message);
@@ -200,6 +121,42 @@ impl State {
                 activity,
                 ..
             } => self.typing.note(conversation, activity, self.now.ms),
+            Event::NameMoved { name, .. } => self.warn(&format!(
+                "the name {name} means another account than before"
+            )),
+            Event::RelayReset => {
+                self.warn("the relay lost its store: what was not delivered is sent again");
+                self.naming = Naming::Wanted;
+                self.ask_for_name();
+            }
+            Event::SetUpAnew => self.warn(
+                "the database is an older copy: this device was set up anew, and asks for what is missing",
+            ),
+            Event::JoinRequested { group, account } => {
+                self.group_changed(group);
+                self.told_of(
+                    account,
+                    Weight::Info,
+                    "asks to be let into a group, by its invite link",
+                );
+            }
+            Event::GroupChanged { group } => self.group_changed(group),
+            // A timer shows as this alone; a group's is one of its settings.
+            Event::ConversationChanged { conversation } => {
+                let open = self.open.as_mut();
+                if let Some(open) = open.filter(|open| open.id == conversation && open.peer.is_some())
+                {
+                    open.about_stale = true;
+                }
+            }
+            Event::Missed { .. } => self.read_all_again(),
+            other => self.hear_of_people(other),
+        }
+    }
+
+    /// What is about somebody, and goes on a line.
+    fn hear_of_people(&mut self, event: Event) {
+        match event {
             Event::GapReported {
                 sender, missing, ..
             } => self.told_of(
@@ -246,23 +203,6 @@ impl State {
                     renewed.len()
                 ),
             ),
-            Event::NameMoved { name, .. } => self.warn(&format!(
-                "the name {name} means another account than before"
-            )),
-            Event::RelayReset => {
-                self.warn("the relay lost its store: what was not delivered is sent again");
-                self.naming = Naming::Wanted;
-                self.ask_for_name();
-            }
-            Event::SetUpAnew => self.warn(
-                "the database is an older copy: this device was set up anew, and asks for what is missing",
-            ),
-            Event::JoinRequested { account, .. } => self.told_of(
-                account,
-                Weight::Info,
-                "asks to be let into a group, by its invite link",
-            ),
-            Event::Missed { .. } => self.read_all_again(),
             // The list is observed by itself, and what a later version says is not known here.
             _ => {}
         }
@@ -281,6 +221,7 @@ impl State {
     fn read_all_again(&mut self) {
         if let Some(open) = &mut self.open {
             open.history.touch_all();
+            open.about_stale = true;
             if let Some(peer) = open.peer {
                 self.read(Read::Look(peer));
             }
@@ -301,11 +242,8 @@ impl State {
         }
     }
 
-    fn name_of(&self, account: AccountId) -> String {
-        match self.list.with(account) {
-            Some(entry) => entry.name.clone(),
-            None => crate::model::name(None, account),
-        }
+    pub(super) fn name_of(&self, account: AccountId) -> String {
+        self.people.name(account)
     }
 
     fn ring(&mut self, conversation: ConversationId) {
@@ -331,47 +269,6 @@ impl State {
         {
             open.name.clone_from(&entry.name);
         }
-    }
-
-    fn show_safety_number(&mut self, account: AccountId, digits: &str, payload: &[u8]) {
-        let groups: Vec<&str> = digits.split(' ').collect();
-        let mut lines = vec![
-            "Compare with theirs: read it to each other, or scan. If it is the same, nobody stands"
-                .to_owned(),
-            "between you; /mark-verified then stops sending if their devices ever change."
-                .to_owned(),
-            String::new(),
-        ];
-        lines.extend(groups.chunks(4).map(|groups| groups.join("  ")));
-        lines.push(String::new());
-        self.page = Some(Page::Code {
-            title: format!("safety number with {}", self.name_of(account)),
-            lines,
-            code: crate::qr::rows(payload).unwrap_or_default(),
-            scroll: 0,
-        });
-    }
-
-    /// The own account, to be typed or scanned by others.
-    pub(super) fn show_me(&mut self) {
-        let Some(me) = self.me else {
-            self.warn("not registered yet");
-            return;
-        };
-        let me = me.to_string();
-        self.page = Some(Page::Code {
-            title: "this is you".to_owned(),
-            lines: vec![
-                format!("user name   {}", self.name),
-                format!("account id  {me}"),
-                String::new(),
-                "Who has the id has your key with it: no relay can put another in its place."
-                    .to_owned(),
-                String::new(),
-            ],
-            code: crate::qr::rows(me.as_bytes()).unwrap_or_default(),
-            scroll: 0,
-        });
     }
 
     /// The message that was selected, to be answered.

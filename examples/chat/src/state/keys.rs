@@ -3,7 +3,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::command;
-use crate::effect::{Place, Write};
+use crate::effect::{GroupWrite, Place, Write};
 use crate::layout;
 use crate::state::page::{Page, Question};
 use crate::state::{Focus, State};
@@ -31,7 +31,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Ctrl+W, Ctrl+U",
         "delete a word, delete to the beginning of the line",
     ),
-    ("Escape", "close a page, end a selection or an answer"),
+    (
+        "Escape",
+        "close a page, end a selection, an edit or an answer",
+    ),
     ("F1", "this page"),
     ("Ctrl+C", "leave"),
 ];
@@ -106,6 +109,9 @@ impl State {
                 self.close();
                 self.write(Write::Delete(*conversation));
             }
+            Question::Leave { group, .. } => {
+                self.write(Write::Group(*group, GroupWrite::Leave));
+            }
             Question::Moved { account, .. } => self.write(Write::Open(*account)),
         }
     }
@@ -118,6 +124,7 @@ impl State {
                     self.write(Write::Open(person.account));
                 }
             }
+            Some(Page::Members { selected }) => self.choose_member(selected),
             Some(Page::Hits { hits, selected, .. }) => {
                 if let Some(hit) = hits.get(selected) {
                     let at = (hit.item.cursor, hit.item.id);
@@ -227,6 +234,8 @@ impl State {
         if let Some(open) = &mut self.open {
             if open.history.selected.is_some() {
                 open.history.selected = None;
+            } else if open.editing.take().is_some() {
+                self.input.take();
             } else {
                 open.reply = None;
             }
@@ -247,8 +256,11 @@ impl State {
             // It stays, to be put right.
             Some(Err(why)) => self.warn(&why),
             None => {
-                let text = self.input.take();
-                self.send(command::unescape(text.trim_end()).to_owned());
+                let typed = self.input.take();
+                let text = command::unescape(typed.trim_end());
+                if self.edited(text).is_none() {
+                    self.send(text);
+                }
             }
         }
     }
@@ -268,7 +280,8 @@ impl State {
                     me: self.me,
                     with: open.peer,
                     with_name: &open.name,
-                    list: &self.list,
+                    people: &self.people,
+                    pictures: self.pictures,
                 };
                 if at <= first || at > last {
                     open.history.viewport = layout::to_show(&open.history, &look, rows, at);

@@ -30,12 +30,12 @@ impl List {
 
     /// In either list.
     pub(crate) fn find(&self, id: ConversationId) -> Option<&Entry> {
-        self.both().find(|entry| entry.id == id)
+        self.all().find(|entry| entry.id == id)
     }
 
     /// The conversation with somebody.
     pub(crate) fn with(&self, peer: AccountId) -> Option<&Entry> {
-        self.both().find(|entry| entry.peer == Some(peer))
+        self.all().find(|entry| entry.peer == Some(peer))
     }
 
     /// Not read, in the conversations that make a sound.
@@ -88,7 +88,8 @@ impl List {
         self.shown().get(at)
     }
 
-    fn both(&self) -> impl Iterator<Item = &Entry> {
+    /// Both lists.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
         self.inbox.iter().chain(&self.archive)
     }
 }

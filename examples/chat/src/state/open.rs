@@ -1,9 +1,11 @@
 //! The open conversation: its history, what is known of the other, the answer and the draft in the making.
 
+use std::collections::BTreeSet;
+
 use hushpost::{AccountId, Activity, ConversationId, Cursor, MessageRef, MessageState};
 
 use crate::effect::{Effect, Place, Read, Write};
-use crate::model::{Peer, Quote};
+use crate::model::{About, Peer, Quote};
 use crate::state::history::History;
 use crate::state::{Focus, State};
 
@@ -16,10 +18,16 @@ pub(crate) struct Open {
     pub(crate) name: String,
     pub(crate) history: History,
     pub(crate) known: Peer,
+    pub(crate) about: About,
+    /// Whether that is to be read again, and whether it is being read.
+    pub(super) about_stale: bool,
+    pub(super) about_reading: bool,
     /// What the next message answers.
     pub(crate) reply: Option<Quote>,
-    /// Said to be read up to there.
-    read_through: Option<Cursor>,
+    /// The message whose text is typed anew.
+    pub(crate) editing: Option<MessageRef>,
+    /// What on the screen is being marked as read.
+    asked_to_read: BTreeSet<MessageRef>,
     /// What the database has as the draft.
     saved_draft: String,
     /// When something was typed that is not saved yet.
@@ -29,17 +37,18 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// The last message up to an index that is to be marked as read, unless it was.
+    /// The last message up to an index that is to be marked as read, unless all of them were asked for. One that
+    /// comes late may stand before others that are read.
     pub(super) fn next_to_read(&mut self, last: usize) -> Option<Cursor> {
         let shown = self.history.items().get(..=last)?;
         let unread = shown
             .iter()
-            .rfind(|item| item.state == MessageState::Unread)?;
-        if self.read_through.is_some_and(|read| unread.cursor <= read) {
-            return None;
-        }
-        self.read_through = Some(unread.cursor);
-        self.read_through
+            .filter(|item| item.state == MessageState::Unread);
+        let through = unread.clone().next_back()?.cursor;
+        let asked: BTreeSet<MessageRef> = unread.map(|item| item.id).collect();
+        let new = !asked.is_subset(&self.asked_to_read);
+        self.asked_to_read = asked;
+        new.then_some(through)
     }
 }
 
@@ -87,8 +96,12 @@ impl State {
                     name,
                     history,
                     known: Peer::default(),
+                    about: About::default(),
+                    about_stale: true,
+                    about_reading: false,
                     reply: None,
-                    read_through: None,
+                    editing: None,
+                    asked_to_read: BTreeSet::new(),
                     saved_draft: draft,
                     typed_ms: None,
                     rest_until_ms: 0,
@@ -132,7 +145,7 @@ impl State {
             return;
         };
         open.typed_ms = Some(self.now.ms);
-        if requested || command {
+        if requested || command || open.editing.is_some() {
             return;
         }
         let activity = if empty {
@@ -144,14 +157,18 @@ impl State {
         self.write(Write::Activity(id, activity));
     }
 
-    /// Writes the draft to the database, if it is another one. A command is none.
+    /// Writes the draft to the database, if it is another one. A command is none, nor is what was sent already.
     pub(super) fn save_draft(&mut self) {
         let Some(open) = &mut self.open else {
             return;
         };
         open.typed_ms = None;
         let text = self.input.text();
-        let draft = if text.starts_with('/') { "" } else { text };
+        let draft = if text.starts_with('/') || open.editing.is_some() {
+            ""
+        } else {
+            text
+        };
         if draft == open.saved_draft {
             return;
         }
@@ -168,10 +185,11 @@ impl State {
     }
 
     /// Sends what was typed to the open conversation.
-    pub(super) fn send(&mut self, text: String) {
+    pub(super) fn send(&mut self, text: &str) {
+        let wording = self.wording(text);
         let Some(open) = &mut self.open else {
             self.warn("no conversation is open: /new <user name or account id> begins one");
-            self.input.set(&text);
+            self.input.set(text);
             return;
         };
         let conversation = open.id;
@@ -186,7 +204,7 @@ impl State {
         }
         self.write(Write::Send {
             conversation,
-            text,
+            text: wording,
             reply,
         });
         self.save_draft();

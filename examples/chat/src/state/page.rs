@@ -17,8 +17,13 @@ pub(crate) enum Page {
         people: Vec<Person>,
         selected: usize,
     },
+    /// Members of the open group.
+    Members {
+        selected: usize,
+    },
+    /// Messages to go to.
     Hits {
-        words: String,
+        title: String,
         hits: Vec<Hit>,
         selected: usize,
     },
@@ -40,8 +45,15 @@ pub(crate) enum Question {
         conversation: ConversationId,
         name: String,
     },
+    Leave {
+        group: ConversationId,
+        name: String,
+    },
     /// A user name means another account than before.
-    Moved { name: String, account: AccountId },
+    Moved {
+        name: String,
+        account: AccountId,
+    },
 }
 
 impl Question {
@@ -49,6 +61,9 @@ impl Question {
         match self {
             Self::Delete { name, .. } => format!(
                 "Delete the conversation with {name} on this device? What was said is gone here. (y/n)"
+            ),
+            Self::Leave { name, .. } => format!(
+                "Leave {name}? You read nothing that is said from then on; what was said stays here. (y/n)"
             ),
             Self::Moved { name, .. } => format!(
                 "The name {name} means another account now than when you wrote to it before. It may be \
@@ -66,6 +81,8 @@ impl Page {
                 // The drawing stops at the last line.
                 (scroll, usize::MAX)
             }
+            // Who is in may change; the drawing stops at the last.
+            Self::Members { selected } => (selected, usize::MAX),
             Self::Contacts { people, selected } => (selected, people.len().saturating_sub(1)),
             Self::Hits { hits, selected, .. } => (selected, hits.len().saturating_sub(1)),
             Self::Ask(_) => return,
@@ -79,7 +96,11 @@ impl Page {
 
     /// What was scrolled past the end is taken back.
     pub(crate) fn scroll_at_most(&mut self, most: usize) {
-        if let Self::Help { scroll } | Self::Notices { scroll } | Self::Code { scroll, .. } = self {
+        if let Self::Help { scroll }
+        | Self::Notices { scroll }
+        | Self::Code { scroll, .. }
+        | Self::Members { selected: scroll } = self
+        {
             *scroll = (*scroll).min(most);
         }
     }

@@ -2,8 +2,6 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use hushpost::{Activity, ConnectionState, ConversationId, Event as Said, MessageState};
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::effect::Place;
@@ -92,6 +90,32 @@ async fn what_is_on_the_screen_is_read_while_somebody_looks() {
 }
 
 #[tokio::test]
+async fn what_comes_late_and_stands_before_is_read_as_well() {
+    let (me, items) = items(&["late", "early"]).await;
+    let items: Vec<Item> = items.into_iter().map(theirs).collect();
+    let id = ConversationId::between(me, bob());
+    let through = items[1].cursor;
+    let mut state = state(me, entry(me));
+    open(&mut state, me, part(items[1..].to_vec()));
+    state.drawn(all_shown(1));
+    assert_eq!(writes(&mut state), [Write::MarkRead(id, through)]);
+    let refreshed = |state: &mut State, item: &Item| {
+        state.take(Update::Refreshed {
+            conversation: id,
+            found: vec![(item.id, Some(item.clone()))],
+        });
+    };
+    let mut seen = items[1].clone();
+    seen.state = MessageState::Seen;
+    refreshed(&mut state, &seen);
+    refreshed(&mut state, &items[0]);
+    state.drawn(all_shown(2));
+    assert_eq!(writes(&mut state), [Write::MarkRead(id, items[0].cursor)]);
+    state.drawn(all_shown(2));
+    assert_eq!(writes(&mut state), []);
+}
+
+#[tokio::test]
 async fn a_text_is_sent_as_an_answer_and_comes_back_if_it_is_not() {
     let (me, items) = items(&["question"]).await;
     let to = items[0].id;
@@ -113,13 +137,14 @@ async fn a_text_is_sent_as_an_answer_and_comes_back_if_it_is_not() {
     else {
         panic!("nothing sent: {sent:?}")
     };
-    assert_eq!((conversation, text.as_str()), (id, "answer"));
+    assert_eq!((conversation, text.text.as_str()), (id, "answer"));
     assert_eq!((quote.to, quote.text.as_str()), (to, "question"));
     assert!(state.input.is_empty());
     state.take(Update::NotSent {
         conversation,
-        text,
+        text: text.text,
         reply: Some(quote),
+        instead_of: None,
         why: "no".to_owned(),
     });
     assert_eq!(state.input.text(), "answer");
@@ -348,56 +373,4 @@ async fn only_a_known_persons_changes_show_and_only_theirs() {
     assert!(state.open.as_ref().unwrap().known.change_pending);
     enter(&mut state, "/accept-change");
     assert_eq!(writes(&mut state), [Write::AcceptChange(bob())]);
-}
-
-fn any_key() -> impl Strategy<Value = (KeyCode, KeyModifiers)> {
-    let codes = prop_oneof![
-        any::<char>().prop_map(KeyCode::Char),
-        proptest::sample::select(vec![
-            KeyCode::Char('/'),
-            KeyCode::Enter,
-            KeyCode::Esc,
-            KeyCode::Tab,
-            KeyCode::Up,
-            KeyCode::Down,
-            KeyCode::PageUp,
-            KeyCode::PageDown,
-            KeyCode::Home,
-            KeyCode::End,
-            KeyCode::Backspace,
-            KeyCode::Delete,
-            KeyCode::F(1),
-        ]),
-    ];
-    let modifiers = proptest::sample::select(vec![
-        KeyModifiers::NONE,
-        KeyModifiers::CONTROL,
-        KeyModifiers::ALT,
-    ]);
-    (codes, modifiers)
-}
-
-#[tokio::test]
-async fn no_keys_break_it() {
-    let (me, items) = items(&["one", "two\nlines", "three"]).await;
-    let keys = proptest::collection::vec((any_key(), 0_u16..120, 0_u16..40), 0..60);
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
-    let outcome = runner.run(&keys, |keys| {
-        let mut state = state(me, entry(me));
-        open(&mut state, me, part(items.clone()));
-        for ((code, modifiers), columns, rows) in keys {
-            press_with(&mut state, code, modifiers);
-            let backend = ratatui::backend::TestBackend::new(columns, rows);
-            let mut terminal = ratatui::Terminal::new(backend).unwrap();
-            let mut drawn = None;
-            let draw = |frame: &mut ratatui::Frame<'_>| {
-                drawn = Some(crate::view::draw(frame, &state));
-            };
-            terminal.draw(draw).unwrap();
-            state.drawn(drawn.unwrap().0);
-            state.effects();
-        }
-        Ok(())
-    });
-    outcome.unwrap();
 }

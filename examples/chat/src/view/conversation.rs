@@ -2,14 +2,15 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Borders};
 
 use crate::layout::{self, FAINT, LOUD, Look};
 use crate::state::open::Open;
 use crate::state::{Focus, Shown, State};
-use crate::text::{cut, wrap};
+use crate::text::{counted, cut};
+use crate::view::banners;
+use crate::when::span;
 
 /// Rows of the input at most.
 const INPUT_ROWS: usize = 6;
@@ -20,8 +21,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
     let banners = state
         .open
         .as_ref()
-        .map_or_else(Vec::new, |open| banners(open, state, columns));
-    let answering = state.open.as_ref().and_then(|open| open.reply.as_ref());
+        .map_or_else(Vec::new, |open| banners::lines(open, state, columns));
+    let answering = state.open.as_ref().and_then(|open| being_made(open, state));
     // The input never takes more than half.
     let most = INPUT_ROWS.min(usize::from(area.height) / 2);
     let input_rows = laid.lines.len().clamp(1, most.max(1));
@@ -35,17 +36,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
     ];
     let [head, above, middle, line, answer, input] = Layout::vertical(heights).areas::<6>(area);
 
-    let title = state.open.as_ref().map_or(String::new(), |open| {
-        let verified = if open.known.verified {
-            " ✔ verified"
-        } else {
-            ""
-        };
-        format!(
-            " {}{verified} ",
-            cut(&open.name, columns.saturating_sub(16))
-        )
-    });
+    let title = state
+        .open
+        .as_ref()
+        .map_or(String::new(), |open| title(open, columns));
     frame.render_widget(Block::new().borders(Borders::TOP).title(title), head);
     frame.render_widget(Text::from(banners), above);
     let shown = if let Some(open) = &state.open {
@@ -73,17 +67,40 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) -> Shown {
         block = block.border_style(LOUD);
     }
     frame.render_widget(block, line);
-    if let Some(quote) = answering {
-        let look = state.look();
-        let text = format!(
-            "answer to {}: {}",
-            layout::author(quote.to, &look),
-            quote.text
-        );
+    if let Some(text) = answering {
         frame.render_widget(Line::styled(cut(&text, columns), FAINT), answer);
     }
     draw_input(frame, input, &laid, state);
     shown
+}
+
+/// The name, and what always holds here.
+fn title(open: &Open, columns: usize) -> String {
+    let mut more = Vec::new();
+    if open.known.verified {
+        more.push(" ✔ verified".to_owned());
+    }
+    let group = open.about.group.as_ref();
+    // Whoever is out does not know any more; that stands below.
+    if let Some(group) = group.filter(|group| !group.members.is_empty()) {
+        more.push(format!(" · {}", counted(group.members.len(), "member")));
+    }
+    if open.about.timer_s > 0 {
+        more.push(format!(" · ⧗ {}", span(open.about.timer_s)));
+    }
+    let more = more.concat();
+    let room = columns.saturating_sub(crate::text::width(&more).saturating_add(3));
+    format!(" {}{more} ", cut(&open.name, room))
+}
+
+/// What the input is for, if it is more than a new message.
+fn being_made(open: &Open, state: &State) -> Option<String> {
+    if open.editing.is_some() {
+        return Some("another text for what you sent; Escape leaves it as it is".to_owned());
+    }
+    let quote = open.reply.as_ref()?;
+    let author = layout::author(quote.to, &state.look());
+    Some(format!("answer to {author}: {}", quote.text))
 }
 
 fn history(frame: &mut Frame<'_>, area: Rect, state: &State, open: &Open) -> Shown {
@@ -125,57 +142,4 @@ fn draw_input(frame: &mut Frame<'_>, area: Rect, laid: &crate::input::Laid, stat
 
 fn rows(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
-}
-
-/// What must not be overlooked.
-fn banners(open: &Open, state: &State, columns: usize) -> Vec<Line<'static>> {
-    let known = &open.known;
-    let mut texts = Vec::new();
-    if state.requested() {
-        texts.push(format!(
-            "{} wants to write to you: /accept (or answer), /block, /delete. They learn nothing until then.",
-            open.name
-        ));
-    }
-    if known.blocked {
-        texts.push("Blocked: nothing they send is shown. /unblock undoes that.".to_owned());
-    }
-    if known.change_pending {
-        texts.push(format!(
-            "The devices of {} changed since you verified them. Nothing is sent until you compare (/verify) and \
-             /accept-change.",
-            open.name
-        ));
-    }
-    let counted = |count: u64, one: &str, many: &str| match count {
-        0 => None,
-        1 => Some(one.to_owned()),
-        more => Some(format!("{more} {many}")),
-    };
-    texts.extend(counted(
-        known.missing,
-        "A message of theirs is missing; it was asked for again.",
-        "messages of theirs are missing; they were asked for again.",
-    ));
-    texts.extend(counted(
-        known.gone,
-        "A message of theirs is lost: nobody has it any more.",
-        "messages of theirs are lost: nobody has them any more.",
-    ));
-    texts.extend(counted(
-        known.undecryptable,
-        "A message of theirs did not decrypt; it was asked for again.",
-        "messages of theirs did not decrypt; they were asked for again.",
-    ));
-    texts.extend(counted(
-        known.quarantined,
-        "Something of theirs made no sense and was put aside.",
-        "things of theirs made no sense and were put aside.",
-    ));
-    let style = LOUD.add_modifier(Modifier::BOLD);
-    texts
-        .iter()
-        .flat_map(|text| wrap(text, columns))
-        .map(|line| Line::styled(line, Style::new().patch(style)))
-        .collect()
 }

@@ -93,7 +93,12 @@ fn lines(entry: &Entry, state: &State, columns: usize) -> [Line<'static>; 2] {
     let typing = state.typing.shown(entry.id, now.ms);
     let mut below = Vec::new();
     if entry.requested {
-        below.push(Span::styled(cut("wants to write to you", room), LOUD));
+        let what = if entry.peer.is_some() {
+            "wants to write to you"
+        } else {
+            "took you in: open it"
+        };
+        below.push(Span::styled(cut(what, room), LOUD));
     } else if !typing.is_empty() {
         below.push(Span::styled(
             typing,
@@ -116,7 +121,11 @@ fn lines(entry: &Entry, state: &State, columns: usize) -> [Line<'static>; 2] {
             below.push(sign);
             below.push(Span::raw(" "));
         }
-        below.push(Span::styled(cut(&entry.preview, room), FAINT));
+        let said = match entry.by {
+            Some(by) => format!("{}: {}", state.people.name(by), entry.preview),
+            None => entry.preview.clone(),
+        };
+        below.push(Span::styled(cut(&said, room), FAINT));
     }
     below.push(Span::styled(count, LOUD));
     [head, Line::from(below)]

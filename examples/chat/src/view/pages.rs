@@ -6,23 +6,19 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, Borders, Clear};
 
-use crate::command::COMMANDS;
 use crate::layout::{FAINT, LOUD};
 use crate::model::{Hit, Person};
 use crate::state::State;
-use crate::state::keys::HELP;
 use crate::state::notices::Weight;
 use crate::state::page::Page;
 use crate::text::{cut, wrap};
-
-/// Columns of the left half of the help.
-const KEYS: usize = 34;
+use crate::view::{help, members};
 
 /// Draws a page. Says how far it may be scrolled.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, page: &Page) -> usize {
     let columns = usize::from(area.width.saturating_sub(2));
     let (title, lines, selected, scroll) = match page {
-        Page::Help { scroll } => ("help".to_owned(), help(columns), None, *scroll),
+        Page::Help { scroll } => ("help".to_owned(), help::lines(columns), None, *scroll),
         Page::Notices { scroll } => (
             "what was told".to_owned(),
             notices(state, columns),
@@ -36,19 +32,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, page: &Page
                 .collect();
             ("contacts".to_owned(), lines, Some(*selected), 0)
         }
+        Page::Members { selected } => {
+            let lines = members::lines(state, columns);
+            let last = lines.len().saturating_sub(1);
+            let above = members::above(&lines, state);
+            (
+                "members".to_owned(),
+                lines,
+                Some(selected.saturating_add(above).min(last)),
+                0,
+            )
+        }
         Page::Hits {
-            words,
+            title,
             hits,
             selected,
         } => {
             let lines = hits.iter().map(|hit| found(hit, state, columns)).collect();
-            let words = crate::text::clean_line(words);
-            (
-                format!("{} found for: {words}", hits.len()),
-                lines,
-                Some(*selected),
-                0,
-            )
+            (title.clone(), lines, Some(*selected), 0)
         }
         Page::Code {
             title,
@@ -69,7 +70,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, page: &Page
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let rows = usize::from(inner.height);
-    let most = lines.len().saturating_sub(rows);
+    let most = match page {
+        Page::Members { .. } => state.member_count().saturating_sub(1),
+        _ => lines.len().saturating_sub(rows),
+    };
     let skip = match selected {
         Some(selected) => selected.saturating_add(1).saturating_sub(rows),
         None => scroll.min(most),
@@ -107,34 +111,6 @@ pub(super) fn ask(frame: &mut Frame<'_>, area: Rect, text: &str) {
     frame.render_widget(block, place);
     let lines = lines.into_iter().map(Line::raw);
     frame.render_widget(lines.collect::<Text<'_>>(), inner);
-}
-
-fn help(columns: usize) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let mut explain = |left: &str, right: &str| {
-        let left = cut(left, KEYS.saturating_sub(1));
-        let rest = columns.saturating_sub(KEYS);
-        for (at, text) in wrap(right, rest).iter().enumerate() {
-            let left = if at == 0 { left.as_str() } else { "" };
-            lines.push(Line::raw(format!("{left:<KEYS$}{text}")));
-        }
-    };
-    for (key, does) in HELP {
-        explain(key, does);
-    }
-    explain("", "");
-    for usage in COMMANDS {
-        let typed = format!("/{} {}", usage.name, usage.rest);
-        explain(typed.trim_end(), usage.help);
-    }
-    explain("", "");
-    explain("//text", "a text that begins with a slash");
-    explain(
-        "… ✓ ✓✓",
-        "waits here, at the relay, on their device (in colour: read)",
-    );
-    explain("↑ ∅", "pinned, muted");
-    lines
 }
 
 fn notices(state: &State, columns: usize) -> Vec<Line<'static>> {
@@ -194,7 +170,8 @@ fn with_code(lines: &[String], code: &[String], columns: usize) -> Vec<Line<'sta
     let ink = Style::new().fg(Color::Black).bg(Color::White);
     let mut all: Vec<_> = lines
         .iter()
-        .map(|line| Line::raw(cut(line, columns)))
+        .flat_map(|line| wrap(line, columns))
+        .map(Line::raw)
         .collect();
     all.extend(
         code.iter()

@@ -1,4 +1,4 @@
-//! The last line: who, whether connected, what was told just now.
+//! The last line: who, whether connected, which file is on its way, what was told just now.
 
 use hushpost::ConnectionState;
 use ratatui::Frame;
@@ -25,6 +25,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let unread = state.list.unread(state.now.ms);
     if unread > 0 {
         spans.push(Span::styled(format!("{unread} unread "), LOUD));
+    }
+    let transfer = state.transfers.shown();
+    if !transfer.is_empty() {
+        spans.push(Span::raw(format!("{transfer} ")));
     }
     let room = usize::from(area.width);
     match state.notices.current(state.now.ms) {

@@ -14,7 +14,7 @@ use crate::update::{Part, Update};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-fn screen(state: &mut State, columns: u16, rows: u16) -> Terminal<TestBackend> {
+pub(super) fn screen(state: &mut State, columns: u16, rows: u16) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     let mut drawn = None;
     terminal
@@ -29,7 +29,7 @@ fn screen(state: &mut State, columns: u16, rows: u16) -> Terminal<TestBackend> {
 }
 
 /// Without the spaces at the right.
-fn lines(state: &mut State, columns: u16, rows: u16) -> Vec<String> {
+pub(super) fn lines(state: &mut State, columns: u16, rows: u16) -> Vec<String> {
     let terminal = screen(state, columns, rows);
     let buffer = terminal.backend().buffer();
     buffer
@@ -42,7 +42,7 @@ fn lines(state: &mut State, columns: u16, rows: u16) -> Vec<String> {
         .collect()
 }
 
-fn part(items: Vec<Item>) -> Part {
+pub(super) fn part(items: Vec<Item>) -> Part {
     Part {
         items,
         ..Part::default()
@@ -278,7 +278,7 @@ async fn pages_lie_over_it() {
     let shown = lines(&mut state, 100, 20).join("\n");
     assert!(shown.contains("pinned, muted") && shown.contains("/quit"));
     state.take(Update::Hits {
-        words: "words".to_owned(),
+        title: "1 found for: words".to_owned(),
         hits: vec![Hit {
             conversation: ConversationId::between(me, bob()),
             peer: Some(bob()),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use futures_util::future::select_all;
 use hushpost::RelayUrl;
 use hushpost_chat::{Chat, Options};
 use hushpost_harness::{PATIENCE, RELAY_NAME, RelayProcess};
@@ -29,6 +30,7 @@ impl Person {
         let options = Options {
             name: name.to_owned(),
             data: Some(folder.join(name)),
+            downloads: Some(folder.join(format!("{name}-downloads"))),
             relay: url,
             invite: None,
             token: None,
@@ -98,35 +100,53 @@ impl Person {
 }
 
 /// Lets both go on until it is so; fails with both screens if it never is.
+#[allow(dead_code, reason = "not every test file has two people")]
 pub async fn until(
     what: &str,
     alice: &mut Person,
     bob: &mut Person,
     so: impl Fn(&Person, &Person) -> bool,
 ) -> Outcome {
-    let watching = async {
-        loop {
-            alice.draw()?;
-            bob.draw()?;
-            if so(alice, bob) {
-                return Ok(());
-            }
-            turn(alice, bob).await?;
-        }
-    };
-    match timeout(PATIENCE, watching).await {
-        Ok(seen) => seen,
-        Err(_) => Err(format!("never: {what}\n{}\n{}", alice.screen(), bob.screen()).into()),
-    }
+    until_all(what, &mut [alice, bob], |people| match people {
+        [alice, bob] => so(alice, bob),
+        _ => false,
+    })
+    .await
 }
 
-/// Lets both go on until something happens to one of them.
-pub async fn turn(alice: &mut Person, bob: &mut Person) -> Outcome {
-    alice.draw()?;
-    bob.draw()?;
-    tokio::select! {
-        () = alice.chat.changed() => {}
-        () = bob.chat.changed() => {}
+/// Lets all of them go on until it is so; fails with all screens if it never is.
+pub async fn until_all(
+    what: &str,
+    people: &mut [&mut Person],
+    so: impl Fn(&[&mut Person]) -> bool,
+) -> Outcome {
+    let watching = async {
+        loop {
+            for person in &mut *people {
+                person.draw()?;
+            }
+            if so(people) {
+                return Ok(());
+            }
+            turn(people).await?;
+        }
+    };
+    if let Ok(seen) = timeout(PATIENCE, watching).await {
+        return seen;
     }
+    let screens = people.iter().map(|person| person.screen());
+    let screens = screens.collect::<Vec<_>>().join("\n");
+    Err(format!("never: {what}\n{screens}").into())
+}
+
+/// Lets them go on until something happens to one of them.
+pub async fn turn(people: &mut [&mut Person]) -> Outcome {
+    for person in &mut *people {
+        person.draw()?;
+    }
+    let changes = people
+        .iter_mut()
+        .map(|person| Box::pin(person.chat.changed()));
+    select_all(changes).await;
     Ok(())
 }

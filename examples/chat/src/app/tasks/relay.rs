@@ -3,8 +3,8 @@
 use hushpost::{AccountId, Error, Registration, Result};
 use tokio::sync::watch;
 
-use super::Context;
-use crate::effect::Relay;
+use super::{Context, messages};
+use crate::effect::{Gathering, Relay};
 use crate::update::Update;
 
 pub(super) async fn ask(context: Context, question: Relay, list_again: watch::Sender<()>) {
@@ -25,6 +25,19 @@ pub(super) async fn ask(context: Context, question: Relay, list_again: watch::Se
             },
         },
         Relay::SetUserName(name) => set_user_name(&context, name).await,
+        Relay::Gather { known, names, then } => {
+            let gathered = gather(&context, known, &names, then).await;
+            list_again.send_replace(());
+            gathered
+        }
+        Relay::Link {
+            conversation,
+            url,
+            text,
+        } => match messages::link(&context, conversation, &url, text).await {
+            Some(update) => update,
+            None => return,
+        },
         Relay::Find(name) => match find(&context, &name).await {
             Ok((account, before)) => {
                 list_again.send_replace(());
@@ -67,6 +80,25 @@ async fn set_user_name(context: &Context, name: String) -> Update {
         Ok(()) => Update::Named(name),
         Err(error) => Update::Failed(format!("the name is yours, but not noted: {error}")),
     }
+}
+
+/// All of these people, or why not.
+async fn gather(
+    context: &Context,
+    mut accounts: Vec<AccountId>,
+    names: &[String],
+    then: Gathering,
+) -> Update {
+    for name in names {
+        match context.client.contacts().find_by_user_name(name).await {
+            Ok(account) => accounts.push(account),
+            Err(Error::NotFound(_)) => return Update::Failed(format!("nobody is called {name}")),
+            Err(error) => return Update::Failed(format!("{name} was not looked up: {error}")),
+        }
+    }
+    accounts.sort_unstable();
+    accounts.dedup();
+    Update::Gathered { accounts, then }
 }
 
 /// Whom a name means, and whom it meant before, if that was somebody else.

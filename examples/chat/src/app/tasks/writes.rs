@@ -2,13 +2,12 @@
 
 use core::time::Duration;
 
-use hushpost::{AccountId, ConversationId, Error, Reply, Result, Text};
+use hushpost::{AccountId, Result};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 
-use super::Context;
+use super::{Context, explain, groups, messages};
 use crate::effect::Write;
-use crate::model::Quote;
 use crate::update::Update;
 
 pub(super) async fn write_all(
@@ -32,7 +31,14 @@ async fn write_one(
             conversation,
             text,
             reply,
-        } => return send(context, conversation, text, reply).await,
+        } => return messages::send(context, conversation, text, reply).await,
+        Write::Message(id, message, write) => {
+            return answered(messages::change(context, id, message, write).await);
+        }
+        Write::Group(id, write) => return answered(groups::change(context, id, write).await),
+        Write::MakeGroup { name, members } => {
+            return answered(groups::make(context, name, members).await.map(Some));
+        }
         Write::Activity(id, activity) => {
             // Whether anybody sees it is nobody's concern.
             drop(context.client.conversation(id).set_activity(activity).await);
@@ -57,22 +63,9 @@ async fn write_one(
     }
 }
 
-async fn send(
-    context: &Context,
-    conversation: ConversationId,
-    text: String,
-    reply: Option<Quote>,
-) -> Option<Update> {
-    let sent = match text_of(&text, reply.as_ref()) {
-        Ok(ready) => context.client.conversation(conversation).send(ready).await,
-        Err(error) => Err(error),
-    };
-    sent.err().map(|error| Update::NotSent {
-        conversation,
-        text,
-        reply,
-        why: explain(&error),
-    })
+/// What a write says by itself, or why it was not done.
+fn answered(done: Result<Option<Update>>) -> Option<Update> {
+    done.unwrap_or_else(|error| Some(Update::Failed(explain(&error))))
 }
 
 /// What is to be said when it is done.
@@ -88,6 +81,23 @@ async fn conversation(context: &Context, write: Write) -> Result<Said> {
         Write::Draft(id, draft) => of(id).set_draft(&draft).await?,
         Write::Pin(id, pinned) => of(id).set_pinned(pinned).await?,
         Write::Accept(id) => of(id).accept().await?,
+        Write::Timer(id, seconds) => groups::set_timer(context, id, seconds).await?,
+        Write::Poll {
+            conversation,
+            question,
+            options,
+            several,
+        } => messages::poll(context, conversation, question, (options, several)).await?,
+        Write::Forward(id, message) => {
+            of(id).forward(message).await?;
+            return Ok(Some("forwarded"));
+        }
+        Write::Join(link) => {
+            context.client.join_group(&link).await?;
+            return Ok(Some(
+                "asked: the group shows up once an admin's device has answered",
+            ));
+        }
         Write::Archive(id, archived) => {
             of(id).set_archived(archived).await?;
             return Ok(Some(if archived {
@@ -147,33 +157,10 @@ async fn person(context: &Context, write: Write, list_again: &watch::Sender<()>)
     Ok(said)
 }
 
-fn text_of(text: &str, reply: Option<&Quote>) -> Result<Text> {
-    let text = Text::new(text)?;
-    Ok(match reply {
-        Some(quote) => text.in_reply_to(Reply {
-            to: quote.to,
-            excerpt: quote.text.clone(),
-        }),
-        None => text,
-    })
-}
-
 async fn open(context: &Context, account: AccountId) -> Result<Update> {
     let conversation = context.client.conversation_with(account).await?;
     let contact = context.client.contacts().get(account).await?;
     let name = contact.and_then(|contact| contact.name.or(contact.user_name));
     let name = crate::model::name(name.as_deref(), account);
     Ok(Update::Opened(conversation.id(), account, name))
-}
-
-/// What to do about it, where something can be done.
-fn explain(error: &Error) -> String {
-    match error {
-        Error::Blocked => "they are blocked here: /unblock first".to_owned(),
-        Error::VerificationNeeded => {
-            "their devices changed: compare (/verify), then /accept-change".to_owned()
-        }
-        Error::NotRegistered => "this device is not registered yet".to_owned(),
-        other => other.to_string(),
-    }
 }
