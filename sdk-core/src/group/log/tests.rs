@@ -160,6 +160,48 @@ fn there_is_always_an_admin() {
 }
 
 #[test]
+fn nobody_gives_a_past_that_is_not_theirs() {
+    let add = |who| Action::Add(vec![account(who)]);
+    let first = create(&[]);
+    let bob = change(first.group, 0, vec![first.id], &add(1));
+    let admin = change(first.group, 0, vec![bob.id], &promote(1));
+    let early = |who, on: &Change, whom| {
+        let action = add(whom);
+        SignedChange::sign(
+            Some(first.group),
+            &[on.id],
+            Stamp::at(0),
+            &action,
+            &key(who),
+        )
+        .unwrap()
+        .1
+    };
+    let by_bob = early(1, &admin, 2);
+    let by_the_first = early(0, &by_bob, 3);
+    let state = log(&[&first, &bob, &admin, &by_bob, &by_the_first])
+        .outcome()
+        .state;
+    let since = |who| state.members[&account(who)].since;
+    assert_eq!(since(2), since(1));
+    assert_eq!((since(1), since(3)), (Stamp::at(2), Stamp::at(1)));
+}
+
+#[test]
+fn who_is_out_is_told_of_that_and_of_what_it_builds_on() {
+    let first = create(&[1, 2]);
+    let second = change(first.group, 0, vec![first.id], &promote(1));
+    let beside = change(first.group, 0, vec![first.id], &promote(2));
+    let out = change(first.group, 0, vec![second.id], &remove(2));
+    let later = change(first.group, 0, vec![out.id, beside.id], &Action::Leave);
+    let log = log(&[&first, &second, &beside, &out, &later]);
+    let told = |who| log.told_to_departed(account(who));
+    assert_eq!(told(2), BTreeSet::from([first.id, second.id, out.id]));
+    assert_eq!(told(1), BTreeSet::new());
+    assert_eq!(told(0).len(), 5);
+}
+
+#[test]
 fn what_builds_on_unknown_changes_is_early() {
     let first = create(&[1]);
     let second = change(first.group, 0, vec![first.id], &promote(1));

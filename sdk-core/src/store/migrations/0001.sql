@@ -307,12 +307,13 @@ CREATE TABLE group_change (
 CREATE TABLE group_change_early (
     conversation_id BLOB NOT NULL,
     id BLOB NOT NULL,
-    change BLOB NOT NULL,
-    signature BLOB NOT NULL,
+    -- What is counted stands before what is large: so it is found without reading that.
     sender BLOB NOT NULL,                   -- who may be asked for the others
     device INTEGER NOT NULL,
     message INTEGER,
     accepted_ms INTEGER NOT NULL,           -- by the relay's clock
+    signature BLOB NOT NULL,
+    change BLOB NOT NULL,
     PRIMARY KEY (conversation_id, id)
 ) STRICT, WITHOUT ROWID;
 

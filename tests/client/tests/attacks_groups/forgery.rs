@@ -273,6 +273,7 @@ async fn what_was_said_in_one_group_is_said_in_no_other() -> Outcome {
     stage.mallory.tell_key(carol, key).await?;
     let post = puppet::Post {
         conversation: another.id().as_bytes().to_vec(),
+        sequence: 1,
         ..stage.mallory.puppet.post("elsewhere")
     };
     let ciphertext = stage.mallory.seal(&Plaintext {

@@ -46,7 +46,7 @@ use hushpost_evil_relay::EvilRelay;
 use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
 use hushpost_wire::Send;
 
-use crate::member::Member;
+use crate::member::{Heard, Member};
 use crate::puppet::group::{Change, Signed};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -157,6 +157,15 @@ impl Stage {
             let said = self.crew.says(from, &words).await?;
             to.until_shown(said).await?;
         }
+        Ok(())
+    }
+
+    /// Both talk, and Mallory reads it: it has their keys.
+    async fn mallory_reads_along(&mut self) -> Outcome {
+        self.both_say("before").await?;
+        let both = |_: &_, heard: &Heard| heard.texts.len() == 2;
+        let heard = self.mallory.hear(&self.line, "the talk", both).await?;
+        assert!(heard.texts.contains(&"alice before".to_owned()));
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub struct Member {
     /// By which number each one's device goes in the group.
     pub chains: BTreeMap<AccountId, u64>,
     keys: Keys,
+    /// What opened with no key so far, and by whom it was sent.
+    closed: Vec<(AccountId, Vec<u8>)>,
     listened: usize,
     seen: BTreeSet<Vec<u8>>,
 }
@@ -60,6 +62,7 @@ impl Member {
             log: Vec::new(),
             chains: BTreeMap::new(),
             keys: Keys::new(),
+            closed: Vec::new(),
             listened: 0,
             seen: BTreeSet::new(),
         })
@@ -247,6 +250,7 @@ impl Member {
     /// Listens to all that was sent since it last listened.
     pub fn listen(&mut self, line: &EvilRelay) -> Heard {
         let mut heard = Heard::default();
+        let closed_before = self.closed.len();
         let sends = line.recorded_sends();
         for (who, send) in &sends[self.listened..] {
             let Some(from) = who.device.map(|device| device.account) else {
@@ -268,10 +272,18 @@ impl Member {
             if let Some(shared) = &send.shared_ciphertext {
                 match self.open(from, shared) {
                     Some(plaintext) => self.take(from, &plaintext, &mut heard),
-                    None => heard.closed += 1,
+                    None => self.closed.push((from, shared.to_vec())),
                 }
             }
         }
+        // Keys may have come behind.
+        for (from, shared) in core::mem::take(&mut self.closed) {
+            match self.open(from, &shared) {
+                Some(plaintext) => self.take(from, &plaintext, &mut heard),
+                None => self.closed.push((from, shared)),
+            }
+        }
+        heard.closed = self.closed.len().saturating_sub(closed_before);
         self.listened = sends.len();
         heard
     }
@@ -280,6 +292,7 @@ impl Member {
     pub fn listen_to_all_of_it_again(&mut self, line: &EvilRelay) -> Heard {
         self.listened = 0;
         self.seen.clear();
+        self.closed.clear();
         self.listen(line)
     }
 

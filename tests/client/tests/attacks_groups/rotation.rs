@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hushpost::{Clock, SystemClock};
 use hushpost_client_tests::PersonOptions;
 
-use crate::member::{group_message, open_with};
+use crate::member::{Heard, group_message, open_with};
 use crate::{Outcome, Stage};
 
 const DAY: u64 = 24 * 3_600_000;
@@ -36,8 +36,7 @@ impl Stage {
 #[tokio::test]
 async fn no_key_encrypts_more_than_a_hundred_messages() -> Outcome {
     let mut stage = Stage::new().await?;
-    stage.both_say("before").await?;
-    stage.mallory.listen(&stage.line);
+    stage.mallory_reads_along().await?;
     let mut stolen = stage.mallory.stolen_keys();
     let from = stage.line.recorded_sends().len();
     let mut last = None;
@@ -65,8 +64,8 @@ async fn no_key_encrypts_more_than_a_hundred_messages() -> Outcome {
         assert!(open_with(&mut stolen, alice, envelope).is_none());
     }
     // Who is a member reads all of it.
-    let heard = stage.mallory.listen(&stage.line);
-    assert_eq!(heard.texts.len(), 205);
+    let all = |_: &_, heard: &Heard| heard.texts.len() == 205;
+    stage.mallory.hear(&stage.line, "all of it", all).await?;
     Ok(())
 }
 
@@ -78,8 +77,7 @@ async fn no_key_is_used_for_more_than_a_week() -> Outcome {
         configure: |config| config.pre_key_stock(10).clock(Ahead(&AHEAD)),
     };
     let mut stage = Stage::with(options).await?;
-    stage.both_say("before").await?;
-    stage.mallory.listen(&stage.line);
+    stage.mallory_reads_along().await?;
     let mut stolen = stage.mallory.stolen_keys();
     let alice = stage.alice().account;
     for (days, opens) in [(6, true), (8, false)] {
@@ -92,7 +90,7 @@ async fn no_key_is_used_for_more_than_a_week() -> Outcome {
         let opened = open_with(&mut stolen, alice, &sent[0]);
         assert_eq!(opened.is_some(), opens, "{days}");
     }
-    let heard = stage.mallory.listen(&stage.line);
-    assert_eq!(heard.texts, ["days later", "days later"]);
+    let both = |_: &_, heard: &Heard| heard.texts == ["days later", "days later"];
+    stage.mallory.hear(&stage.line, "both", both).await?;
     Ok(())
 }
