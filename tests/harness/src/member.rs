@@ -222,7 +222,9 @@ impl Member {
                 let session = session.ok_or(HarnessError::Unexpected("a session before this"))?;
                 session.decrypt(&message, &mut SysRng)?.plaintext
             }
-            _ => return Err(HarnessError::Unexpected("a known kind of message")),
+            MessageType::Plaintext => {
+                return Err(HarnessError::Unexpected("an encrypted message"));
+            }
         };
         self.hear(from, &padded)
     }
@@ -230,9 +232,8 @@ impl Member {
     fn hear(&mut self, from: DeviceAddress, padded: &[u8]) -> Result<Heard, HarnessError> {
         let mark = padded.iter().rposition(|byte| *byte != 0);
         let plaintext = mark.and_then(|mark| padded.split_at_checked(mark));
-        let plaintext = match plaintext {
-            Some((plaintext, [MARK, ..])) => plaintext,
-            _ => return Err(HarnessError::Unexpected("a padded plaintext")),
+        let Some((plaintext, [MARK, ..])) = plaintext else {
+            return Err(HarnessError::Unexpected("a padded plaintext"));
         };
         let said = Plaintext::decode(plaintext)
             .map_err(|_| HarnessError::Unexpected("a published plaintext"))?;
