@@ -251,7 +251,7 @@ mod tests {
                     Ok(Opened::Signal(message)) => {
                         bob.session.decrypt(&message, &mut SysRng).is_err()
                     }
-                    Ok(Opened::PreKey(_)) => false,
+                    Ok(Opened::PreKey(_) | Opened::SenderKey(_)) => false,
                 };
                 assert!(refused, "{position} {bit}");
             }
