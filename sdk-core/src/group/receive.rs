@@ -60,6 +60,10 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
         unknown |= !rows::has_change(batch.tx, conversation.id, *head)?;
     }
     let member = rows::member(batch.tx, conversation.id, from.account)?;
+    if unknown && member.is_some() {
+        // Of somebody who is out as well: they may be in again by it, or it will never come as a post.
+        ask_for_changes(batch, from, &conversation)?;
+    }
     let member = match member {
         Some(member) if !in_time(&member) => {
             match overtaken(batch.tx, from, &conversation, post)? {
@@ -77,9 +81,6 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
             Place::Never("not_a_member")
         });
     };
-    if unknown {
-        ask_for_changes(batch, from, &conversation)?;
-    }
     if !member.admin && !is_change(post) {
         let since = rows::admins_send_ms(batch.tx, conversation.id)?;
         if since.is_some_and(|since| received.accepted_ms > since) {
