@@ -15,7 +15,7 @@ use crate::group::change::{Action, Change, SignedChange};
 use crate::group::changes::{self, Bearer, Taken};
 use crate::group::log::Log;
 use crate::group::rows::{self, MemberRow};
-use crate::group::{invite, sender_keys};
+use crate::group::{GroupChangeMessage, invite, sender_keys};
 use crate::inbox::batch::{Batch, Received};
 use crate::outbox::rows::{self as outbox, NewRow};
 use crate::store::Transaction;
@@ -61,11 +61,17 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
         unknown |= !rows::has_change(batch.tx, conversation.id, *head)?;
     }
     let member = rows::member(batch.tx, conversation.id, from.account)?;
+    if unknown && member.is_some() {
+        // Of somebody who is out as well: they may be in again by it, or it will never come as a post.
+        ask_for_changes(batch, from, &conversation)?;
+    }
     let member = match member {
-        Some(member)
-            if !in_time(&member) && !said_before_leaving(batch.tx, from, &conversation, post)? =>
-        {
-            None
+        Some(member) if !in_time(&member) => {
+            match overtaken(batch.tx, from, &conversation, post)? {
+                Overtaken::Yes => Some(member),
+                Overtaken::NotYet => return Ok(Place::NotYet("left")),
+                Overtaken::No => None,
+            }
         }
         member => member,
     };
@@ -76,9 +82,6 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
             Place::Never("not_a_member")
         });
     };
-    if unknown {
-        ask_for_changes(batch, from, &conversation)?;
-    }
     if !member.admin && !is_change(post) {
         let since = rows::admins_send_ms(batch.tx, conversation.id)?;
         if since.is_some_and(|since| received.accepted_ms > since) {
@@ -89,38 +92,63 @@ pub(crate) fn place(batch: &mut Batch<'_, '_>, received: &Received, post: &Post)
     Ok(Place::Here(conversation))
 }
 
-/// Whether its sender left by themselves, and said so after this: then it was only overtaken on its way.
-fn said_before_leaving(
+/// What to do with a post of somebody who left by themselves and whose leaving overtook it.
+enum Overtaken {
+    /// The leaving stands after it in their chain, or is what it brings: it is taken.
+    Yes,
+    /// The leaving is known from a log alone, not where it stands: it is on its way.
+    NotYet,
+    No,
+}
+
+fn overtaken(
     tx: &Transaction<'_>,
     from: DeviceAddress,
     conversation: &ConversationRow,
     post: &Post,
-) -> Result<bool> {
+) -> Result<Overtaken> {
+    let brings = match Content::decode(&post.content) {
+        Ok(Content::GroupChange(GroupChangeMessage(signed))) => Some(signed),
+        _ => None,
+    };
     let mut query = tx.prepare_cached(
-        "SELECT g.change, g.signature FROM group_change g CROSS JOIN message m ON m.id = g.message
-         WHERE g.conversation = ?1 AND m.sender = ?2 AND m.device = ?3 AND m.chain = ?4 AND m.sequence > ?5",
+        "SELECT g.change, g.signature, m.id IS NOT NULL,
+             m.device = ?2 AND m.chain = ?3 AND m.sequence > ?4
+         FROM group_change g LEFT JOIN message m ON m.id = g.message WHERE g.conversation = ?1",
     )?;
-    let later = query.query_map(
+    let known = query.query_map(
         (
             conversation.id,
-            from.account.as_bytes(),
             from.device.get(),
             post.chain.0.cast_signed(),
             signed(post.sequence.get()),
         ),
         |row| {
-            Ok(SignedChange {
+            let signed = SignedChange {
                 change: row.get(0)?,
                 signature: row.get(1)?,
-            })
+            };
+            Ok((signed, row.get(2)?, row.get::<_, Option<bool>>(3)?))
         },
     )?;
-    for change in later {
-        if matches!(change?.read_verified(), Ok(change) if change.action == Action::Leave) {
-            return Ok(true);
+    let mut overtaken = Overtaken::No;
+    for known in known {
+        let (signed, is_placed, is_later): (_, bool, _) = known?;
+        let left = matches!(
+            signed.read_verified(),
+            Ok(change) if change.action == Action::Leave && change.author == from.account
+        );
+        if !left {
+            continue;
+        }
+        if is_later == Some(true) || !is_placed && brings.as_ref() == Some(&signed) {
+            return Ok(Overtaken::Yes);
+        }
+        if !is_placed {
+            overtaken = Overtaken::NotYet;
         }
     }
-    Ok(false)
+    Ok(overtaken)
 }
 
 fn is_change(post: &Post) -> bool {

@@ -1,7 +1,10 @@
 //! Five people and a relay in one thread, on one paused clock, by the dice of a seed: they write to each other,
-//! accept, read, leave and come back, lines are cut, clocks jump, the relay is busy, restarts and loses its
-//! store. Then all of that stops, and within ten minutes everything that was said is shown on the other side,
-//! once, in one order, and nobody has anything to complain about.
+//! accept, read, leave and come back, edit, react and delete, make groups and change them, also two at once; lines
+//! are cut, clocks jump, the relay is busy, restarts and loses its store. Then all of that stops, and within
+//! ten minutes everything that was said is shown to all it was for, once, in one order, and nobody has anything to
+//! complain about.
+//!
+//! Attachments are in a test of their own, `attachments`, which says why.
 //!
 //! The same seed is the same run. A failing one says its seed: `HUSHPOST_SIM_SEED=n` runs that one alone and
 //! tells what happened in it; `HUSHPOST_SIM_SEEDS=n` tries so many, from that one on.

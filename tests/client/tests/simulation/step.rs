@@ -153,6 +153,7 @@ impl Script {
         let groups = if wild_clocks {
             0
         } else {
+            // Where there are two, most of what happens is in them.
             *[0, 1, 1, 2].choose(&mut dice).unwrap()
         };
         Self {
@@ -214,7 +215,8 @@ impl Script {
     fn any_step(&mut self) -> Step {
         match self.dice.random_range(0..20) {
             0..7 if self.groups > 0 => self.group_step(),
-            7..10 => self.rewrite(),
+            7..13 if self.groups > 1 => self.group_step(),
+            13..16 => self.rewrite(),
             _ => self.other_step(),
         }
     }

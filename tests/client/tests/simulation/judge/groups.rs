@@ -7,6 +7,7 @@
 //!   said is taken or not by the time of the relay: some may have it and others not.) The author shows it always.
 //!   Membership is disputed of those whom somebody took in who was then taken out, or out of office: to them, and by
 //!   them, nothing is owed.
+//! - **Confirmed.** What all whom it was for have and accept is delivered, in its author's eyes.
 //! - **Nothing for those who are out.** A post is not shown to whom its author had not for a member, if the author
 //!   knew of all that ever took them in. (Somebody taken in unseen by the author may ask for what was said since.)
 //! - **Once, in one order.** Each is announced and shown once at most; of any two, those that both show stand in the
@@ -15,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hushpost::{
-    Content, ConversationId, GroupInfo, GroupNotice, Message, MessageRef, MessageState,
+    Content, ConversationId, GroupInfo, GroupNotice, Message, MessageRef, MessageState, Standing,
 };
 
 use crate::groups::{Post, Turn};
@@ -152,6 +153,13 @@ impl World {
                     "post {number} of {from} in group {group} is {state:?}"
                 ));
             }
+            if self.is_to_be_confirmed(number, &at_the_end).await
+                && !matches!(state, Some(MessageState::Delivered | MessageState::Read))
+            {
+                faults.push(format!(
+                    "post {number} of {from} in group {group} is {state:?}"
+                ));
+            }
             for to in 0..self.people.len() {
                 let shown = self.people[to].open().await.message(message).await;
                 let owed = self.is_owed(&self.groups.posts[number], to, &at_the_end);
@@ -163,6 +171,30 @@ impl World {
             }
         }
         faults
+    }
+
+    /// Whether all whom a post was for have it, and say so.
+    async fn is_to_be_confirmed(&mut self, number: usize, at_the_end: &[BTreeSet<usize>]) -> bool {
+        let post = &self.groups.posts[number];
+        let id = self.groups.ids[post.group];
+        let (from, members) = (post.from, post.members.clone());
+        if !at_the_end[post.group].contains(&from) {
+            return false;
+        }
+        for to in members {
+            let owed = self.is_owed(&self.groups.posts[number], to, at_the_end);
+            let summary = self.people[to]
+                .open()
+                .await
+                .conversation(id)
+                .summary()
+                .await;
+            let accepted = summary.is_ok_and(|found| found.standing == Standing::Accepted);
+            if !owed || to != from && !accepted {
+                return false;
+            }
+        }
+        true
     }
 
     /// Somebody was told what was not for them, twice, or in another order.
