@@ -122,7 +122,7 @@ async fn an_old_copy_and_a_lost_file_are_noticed() {
             .write(|tx| {
                 tx.execute(
                     "INSERT OR IGNORE INTO local_device VALUES
-                     (1, x'', x'', 1, x'', x'', 1, 1, x'', x'', 1, 0, NULL, 0, 0, 0, 1, 1, x'', x'')",
+                     (1, x'', x'', 1, x'', x'', 1, 1, x'', x'', 1, NULL, 0, 0, NULL, 0, 0, 0, 1, 1, x'', x'')",
                     [],
                 )?;
                 tx.ratchets_moved();
