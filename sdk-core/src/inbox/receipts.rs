@@ -169,13 +169,16 @@ pub(crate) fn flush(tx: &mut Transaction<'_>, now_ms: u64, rng: &Randomness) -> 
 
 type Due = Vec<((AccountId, ConversationId), ReceiptKind, Vec<SequenceRange>)>;
 
-/// What is owed, as ranges, by conversation and kind.
+/// What is owed, as ranges, by conversation and kind. Read says delivered too.
 fn due(db: &Connection) -> Result<Due> {
     let mut query = db.prepare_cached(
         "SELECT r.sender, c.conversation_id, r.kind, r.device, r.chain, r.sequence
          FROM receipt_due r JOIN conversation c ON c.id = r.conversation
          JOIN contact p ON p.account = r.sender
          WHERE c.standing = 1 AND p.blocked = 0
+             AND NOT (r.kind = 1 AND EXISTS (SELECT 1 FROM receipt_due q
+                 WHERE q.conversation = r.conversation AND q.sender = r.sender AND q.kind = 2
+                     AND q.device = r.device AND q.chain = r.chain AND q.sequence = r.sequence))
          ORDER BY r.conversation, r.sender, r.kind, r.device, r.chain, r.sequence",
     )?;
     let rows = query.query_map([], |row| {
