@@ -198,7 +198,7 @@ async fn any_call_may_be_dropped_at_any_point() -> Result {
         poll_times(times, conversation.accept()).await;
         poll_times(times, alice.client.search("hello", 0, 10)).await;
         poll_times(times, alice.client.disconnect()).await;
-        poll_times(times, alice.client.register(hushpost::Registration::open())).await;
+        poll_times(times, alice.client.register(Registration::open())).await;
         alice.client.connect();
         alice.until_online().await?;
         pair.alice_says(&format!("after {times}")).await?;
