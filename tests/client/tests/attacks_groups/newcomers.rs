@@ -1,9 +1,11 @@
 //! D4: who comes late has a relay that kept all that ever passed, and perhaps the admin that took it in. It reads
-//! nothing of what was said before.
+//! nothing of what was said before. And what a member tells of that puts nothing into anybody's mouth that would count.
 
-use crate::member::{Heard, Member};
-use crate::puppet::group::Change;
-use crate::{Outcome, Stage, is_member};
+use crate::member::{Heard, Member, now_stamp};
+use crate::puppet::group::{Change, SharedHistory, SharedPost};
+use crate::puppet::{self, Plaintext};
+use crate::{Outcome, Stage, is_member, texts};
+use hushpost::AccountId;
 use hushpost_client_tests::PersonOptions;
 
 const BEFORE: &str = "before mallory came";
@@ -105,5 +107,86 @@ async fn an_admin_gives_nobody_a_past_that_is_not_its_own() -> Outcome {
         "{:?}",
         heard.texts
     );
+    Ok(())
+}
+
+/// What somebody is said to have written, in the first place of a chain.
+fn told(author: AccountId, stamp: u64, content: Vec<u8>) -> SharedPost {
+    SharedPost {
+        author: author.as_bytes().to_vec(),
+        device: 1,
+        message_id: rand::random::<[u8; 16]>().to_vec(),
+        stamp,
+        sequence: 1,
+        content,
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_tells_of_before_forges_nothing_that_is_said_since() -> Outcome {
+    let mut stage = Stage::new().await?;
+    let dave = stage.dave().account;
+    let hello = stage.mallory.say(dave, "hello").await?;
+    stage.dave().until_shown(hello).await?;
+    let before = now_stamp();
+    stage.crew.of(stage.alice()).add([dave]).await?;
+    stage.crew.enters(stage.dave()).await?;
+    let since = (now_stamp() >> 16).saturating_add(3_600_000) << 16;
+    let [alice, carol] = stage.others();
+    let text = |body: &str| puppet::content(body.as_bytes());
+    let outsider = AccountId::of_key(&[9; 32]);
+    let change = stage.mallory.change(Change::names("mine")).content();
+    let posts = vec![
+        told(alice, before - (1 << 16), text("as it was")),
+        // After Dave came; by Dave; by nobody who was ever in; what is no message; the largest numbers.
+        told(alice, since, text("forged")),
+        told(dave, before - (1 << 16), text("forged")),
+        told(outsider, before - (1 << 16), text("forged")),
+        told(carol, before - (1 << 16), change),
+        told(carol, before - (1 << 16), Vec::new()),
+        told(carol, (1 << 63) - 1, text("forged")),
+    ];
+    let tells = |group: &[u8], posts: &[SharedPost]| Plaintext {
+        shared_history: Some(SharedHistory {
+            conversation: group.to_vec(),
+            posts: posts.to_vec(),
+        }),
+        ..Plaintext::default()
+    };
+    let group = stage.mallory.group.clone();
+    stage.mallory.tell(dave, tells(&group, &posts)).await?;
+    // In no conversation of two, and in no group that it is not in.
+    let direct = hushpost::ConversationId::between(dave, stage.mallory.account());
+    stage
+        .mallory
+        .tell(dave, tells(direct.as_bytes(), &posts))
+        .await?;
+    let behind = stage.mallory.say(dave, "behind all of that").await?;
+    stage.dave().until_shown(behind).await?;
+    assert_eq!(texts(&stage, 2).await?, ["as it was"]);
+    let shown = stage.crew.history(stage.dave()).await?;
+    let shared = shown.iter().filter(|message| message.shared_by.is_some());
+    let by: Vec<_> = shared.map(|message| message.shared_by).collect();
+    assert_eq!(by, [Some(stage.mallory.account())]);
+    // Alice's own first post since has its place, though Mallory told of one with the same number.
+    stage.both_say("since").await?;
+    stage
+        .dave()
+        .until("what both say", || async {
+            let history = stage.crew.texts(stage.dave()).await?;
+            Ok(Some(()).filter(|()| history.len() == 3))
+        })
+        .await?;
+    // Who is out tells nothing.
+    stage.mallory_goes().await?;
+    stage
+        .crew
+        .until_info(stage.dave(), "one less", |info| info.members.len() == 3)
+        .await?;
+    let late = [told(carol, before - (1 << 16), text("late"))];
+    stage.mallory.tell(dave, tells(&group, &late)).await?;
+    let behind = stage.mallory.say(dave, "behind that too").await?;
+    stage.dave().until_shown(behind).await?;
+    assert_eq!(texts(&stage, 2).await?.len(), 3);
     Ok(())
 }

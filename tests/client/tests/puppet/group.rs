@@ -43,6 +43,30 @@ pub struct JoinRequest {
     pub secret: Vec<u8>,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SharedHistory {
+    #[prost(bytes = "vec", tag = "1")]
+    pub conversation: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub posts: Vec<SharedPost>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SharedPost {
+    #[prost(bytes = "vec", tag = "1")]
+    pub author: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub device: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub message_id: Vec<u8>,
+    #[prost(fixed64, tag = "4")]
+    pub stamp: u64,
+    #[prost(uint64, tag = "5")]
+    pub sequence: u64,
+    #[prost(bytes = "vec", tag = "6")]
+    pub content: Vec<u8>,
+}
+
 /// A change as it travels.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Signed {

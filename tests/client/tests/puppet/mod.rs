@@ -62,6 +62,8 @@ pub struct Plaintext {
     pub group_log_request: Option<group::LogRequest>,
     #[prost(message, optional, tag = "18")]
     pub join_request: Option<group::JoinRequest>,
+    #[prost(message, optional, tag = "19")]
+    pub shared_history: Option<group::SharedHistory>,
     /// A kind of a later version.
     #[prost(bytes = "vec", tag = "55")]
     pub later: Vec<u8>,
