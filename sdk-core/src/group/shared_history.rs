@@ -118,7 +118,9 @@ fn shown_before(
 /// Whether content is a message with something in it.
 fn may_be_told(content: &[u8]) -> bool {
     match Said::decode(content) {
-        Ok(Said::Shown(content)) => !matches!(content, Content::Deleted | Content::GroupChange(_)),
+        Ok(Said::Shown(shown)) => {
+            !content.is_empty() && !matches!(shown, Content::Deleted | Content::GroupChange(_))
+        }
         _ => false,
     }
 }

@@ -222,18 +222,22 @@ async fn a_relay_that_lost_its_disk_is_given_the_user_name_again() -> Result {
         person.client.set_user_name(name).await?;
     }
     bob.client.disconnect().await;
-    let mut events = bob.client.events();
+    let (mut met, mut events) = (alice.client.events(), bob.client.events());
     wipe(&mut relay);
     again(&mut relay);
     let mallory = Person::registered("mallory", relay.address()).await?;
     mallory.until_online().await?;
     mallory.client.set_user_name("bob.b").await?;
-    mallory
-        .until("the name to be back", || async {
-            let found = mallory.client.contacts().find_by_user_name("alice.a").await;
-            Ok(found.ok().filter(|found| *found == alice.account))
-        })
+    // Alice takes her name between meeting the new store and being online.
+    let reset = |event: &Event| matches!(event, Event::RelayReset);
+    alice.until_event(&mut met, "the new store", reset).await?;
+    alice.until_online().await?;
+    let found = mallory
+        .client
+        .contacts()
+        .find_by_user_name("alice.a")
         .await?;
+    assert_eq!(found, alice.account);
     assert_eq!(alice.client.user_name().await?.as_deref(), Some("alice.a"));
     // Somebody was faster than Bob: he is told.
     bob.client.connect();
