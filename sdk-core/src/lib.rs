@@ -62,7 +62,8 @@ pub(crate) mod conversation;
 pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod event;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
 pub mod fuzzing;
 pub(crate) mod group;
 pub(crate) mod inbox;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use hushpost_wire::AccountId;
 
-use crate::Result;
 use crate::account::LocalDevice;
 use crate::client::{Core, engine};
+use crate::connection::RequestError;
+use crate::{Error, Result};
 
 /// What the relay's operator asks of new accounts.
 #[derive(Clone, Default)]
@@ -64,7 +65,11 @@ pub(crate) async fn register(core: &Arc<Core>, registration: Registration) -> Re
         .write(move |tx| Ok(LocalDevice::create(tx, now_ms, &mut rng)?.account()))
         .await?;
     let was_connected = engine::stop(core).await;
-    let registered = engine::introduce(core, &registration).await;
+    let mut registered = engine::introduce(core, &registration).await;
+    if matches!(registered, Err(Error::Relay(RequestError::Disconnected))) {
+        // What an earlier call that was dropped had sent can reach the relay behind this connection, and end it.
+        registered = engine::introduce(core, &registration).await;
+    }
     if was_connected {
         engine::start(core);
     }

@@ -14,10 +14,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use futures_util::StreamExt as _;
-use hushpost::{
-    AccountId, Client, EVENT_BUFFER, Event, Events, MessageRef, MessageState, Registration,
-    RequestError,
-};
+use hushpost::{EVENT_BUFFER, Event, Events, MessageRef, MessageState, Registration};
 use hushpost_client_tests::script::{self, Doom};
 use hushpost_client_tests::{Pair, Person, TestError, text};
 use hushpost_harness::{LIMITERS_OFF, RelayOptions, RelayProcess};
@@ -207,18 +204,6 @@ async fn any_call_may_be_dropped_at_any_point() -> Result {
     pair.judge("dropped calls").await
 }
 
-/// Registers. What the dropped call had sent may reach the relay behind this one's connection and take its place:
-/// the app is told that it was disconnected, and tries again.
-async fn registered(client: &Client) -> Result<AccountId> {
-    for _ in 0..3 {
-        match client.register(Registration::open()).await {
-            Err(hushpost::Error::Relay(RequestError::Disconnected)) => {}
-            other => return Ok(other?),
-        }
-    }
-    Ok(client.register(Registration::open()).await?)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registration_that_is_dropped_can_be_made_again() -> Result {
     let relay = relay();
@@ -227,7 +212,7 @@ async fn a_registration_that_is_dropped_can_be_made_again() -> Result {
         let folder = tempfile::tempdir()?;
         let alice = script::open(folder.path(), relay.address(), &Doom::at(0)).await?;
         poll_times(times, alice.register(Registration::open())).await;
-        let account = registered(&alice).await?;
+        let account = alice.register(Registration::open()).await?;
         assert_eq!(alice.account_id().await?, Some(account));
         alice.connect();
         let conversation = alice.conversation_with(bob.account).await?;

@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(first) = frame::decode::<ClientFrame>(Bytes::copy_from_slice(bytes)) else {
         return;
     };
-    let again: ClientFrame = frame::decode(frame::encode(&first)).expect("an encoded frame decodes");
+    let again: ClientFrame =
+        frame::decode(frame::encode(&first)).expect("an encoded frame decodes");
     assert!(first == again);
 });
