@@ -146,6 +146,8 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
                 used = 0;
             }
             for piece in word.graphemes(true) {
+                // One sign can be wider than a very narrow screen.
+                let piece = if piece.width() > columns { "…" } else { piece };
                 let wide = piece.width();
                 if used.saturating_add(wide) > columns && used > 0 {
                     lines.push(core::mem::take(&mut line));
@@ -185,6 +187,7 @@ mod tests {
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(wrap("\u{111e1}\u{1133f}\u{11341}", 2), ["…"]);
         assert_eq!(cut("abc", 3), "abc");
     }
 
