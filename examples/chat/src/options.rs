@@ -12,10 +12,10 @@ pub struct Options {
     /// Your user name: 3 to 32 of a-z, 0-9, _ and ., beginning with a letter.
     #[arg(long, value_parser = user_name)]
     pub name: String,
-    /// The folder for the database and its key [default: .hushpost/<name> in your home].
+    /// The folder for the database and its key; by default `.hushpost/NAME` in your home.
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Where /save puts files [default: Downloads in your home, or the current folder].
+    /// Where /save puts files; by default Downloads in your home, or the current folder.
     #[arg(long)]
     pub downloads: Option<PathBuf>,
     /// The relay.

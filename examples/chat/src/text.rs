@@ -147,7 +147,11 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             }
             for piece in word.graphemes(true) {
                 // One sign can be wider than a very narrow screen.
-                let piece = if piece.width() > columns { "…" } else { piece };
+                let piece = if piece.width() > columns {
+                    "…"
+                } else {
+                    piece
+                };
                 let wide = piece.width();
                 if used.saturating_add(wide) > columns && used > 0 {
                     lines.push(core::mem::take(&mut line));
