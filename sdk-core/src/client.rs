@@ -3,11 +3,15 @@
 //! Local things work offline; what needs the relay says [`Error::NotConnected`]. All handles are cheap to
 //! clone, and speak of the same client.
 //!
-//! - [`core`]: what the rooms share; [`engine`]: connects, and connects again; [`registration`]: who may; [`upkeep`]:
-//!   pre-keys
+//! - [`core`]: what the rooms share; [`engine`]: connects, and connects again; [`begin`]: from the welcome to delivery;
+//!   [`registration`]: who may; [`upkeep`]: pre-keys
+//! - [`push`]: catching up in the background, for a while; [`lease`]: which of several processes is connected
 
+mod begin;
 pub(crate) mod core;
 pub(crate) mod engine;
+pub(crate) mod lease;
+mod push;
 pub(crate) mod registration;
 mod trouble;
 pub(crate) mod upkeep;
@@ -15,6 +19,7 @@ mod user_name;
 
 pub use core::ConnectionState;
 pub(crate) use core::Core;
+pub use push::{MAX_PUSHED, PushEnd, PushResult, PushedMessage, process_push};
 pub use registration::Registration;
 pub use trouble::{Trouble, TroubleKind};
 
@@ -96,6 +101,7 @@ impl Client {
         self.disconnect().await;
         self.0.store.close().await;
         self.0.events.close();
+        self.0.closed.cancel();
     }
 
     /// Whether there is a connection.
@@ -104,7 +110,7 @@ impl Client {
         self.0.state.borrow().clone()
     }
 
-    /// The connection's state now, and every change.
+    /// The connection's state now, and every change; ends when the client is closed.
     pub fn connection_states(&self) -> impl Stream<Item = ConnectionState> + Send + Unpin + use<> {
         self.0.connection_states()
     }

@@ -36,6 +36,7 @@ pub struct Config {
     pub(crate) pre_key_stock: u32,
     pub(crate) media: MediaSettings,
     pub(crate) store_threads: StoreThreads,
+    pub(crate) processes: Processes,
     pub(crate) fault_hook: Option<FaultHook>,
 }
 
@@ -63,8 +64,21 @@ pub enum StoreThreads {
     /// On the runtime's threads for blocking work: what apps want.
     #[default]
     Background,
-    /// On the thread that asks: for simulations, which must be the same on every run.
+    /// On the thread that asks: for simulations, which must be the same on every run, and where threads are too dear,
+    /// as in a notification extension.
     Inline,
+}
+
+/// How many processes open the database and connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Processes {
+    /// This one alone.
+    #[default]
+    One,
+    /// Another one may: a notification extension on iOS, a worker on Android, which call
+    /// [`process_push`](crate::process_push). The app then says in the database, every 4 seconds, that it is
+    /// connected, so that they leave the work to it.
+    Many,
 }
 
 /// What a [`FaultHook`] is told.
@@ -119,6 +133,7 @@ impl Config {
             pre_key_stock: 100,
             media: MediaSettings::default(),
             store_threads: StoreThreads::default(),
+            processes: Processes::default(),
             fault_hook: None,
         }
     }
@@ -194,6 +209,13 @@ impl Config {
     #[must_use]
     pub fn store_threads(mut self, store_threads: StoreThreads) -> Self {
         self.store_threads = store_threads;
+        self
+    }
+
+    /// Whether another process may open the same database and connect; [`Processes::One`] unless set.
+    #[must_use]
+    pub fn processes(mut self, processes: Processes) -> Self {
+        self.processes = processes;
         self
     }
 

@@ -5,6 +5,7 @@
 //! for it.
 
 use core::pin::Pin;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -185,9 +186,10 @@ pub enum Event {
     /// The database went back in time, so this device was set up anew: new keys, and peers are asked for
     /// what is missing.
     SetUpAnew,
-    /// This listener was too slow and lost events: read again what is shown.
+    /// This listener was too slow and lost events, or another process changed the database
+    /// ([`Processes::Many`](crate::Processes::Many)): read again what is shown.
     Missed {
-        /// How many.
+        /// How many; 0 if another process changed it.
         events: u64,
     },
 }
@@ -200,6 +202,14 @@ struct Bus {
     sender: Option<broadcast::Sender<Event>>,
     /// What happened before anybody could listen: for the first who does.
     early: Vec<Event>,
+    /// For who asks afterwards.
+    added: Option<Added>,
+}
+
+/// The newest messages that were added.
+struct Added {
+    most: usize,
+    places: VecDeque<(ConversationId, MessageRef)>,
 }
 
 impl EventBus {
@@ -207,11 +217,38 @@ impl EventBus {
         Self(Mutex::new(Bus {
             sender: Some(broadcast::Sender::new(EVENT_BUFFER)),
             early: Vec::new(),
+            added: None,
         }))
     }
 
+    /// From now on remembers which messages are added, the newest `most`. Unlike a listener it misses none.
+    pub(crate) fn remember_added(&self, most: usize) {
+        self.bus().added = Some(Added {
+            most,
+            places: VecDeque::new(),
+        });
+    }
+
+    /// What was added since, in the order in which it came.
+    pub(crate) fn take_added(&self) -> VecDeque<(ConversationId, MessageRef)> {
+        let added = self.bus().added.take();
+        added.map(|added| added.places).unwrap_or_default()
+    }
+
     pub(crate) fn emit(&self, event: Event) {
-        if let Some(sender) = &self.bus().sender {
+        let mut bus = self.bus();
+        if let Event::MessageAdded {
+            conversation,
+            message,
+        } = event
+            && let Some(added) = &mut bus.added
+        {
+            if added.places.len() >= added.most {
+                added.places.pop_front();
+            }
+            added.places.push_back((conversation, message));
+        }
+        if let Some(sender) = &bus.sender {
             // Nobody may be listening.
             let _heard_by = sender.send(event);
         }
@@ -280,6 +317,29 @@ mod tests {
         );
         assert_eq!(second.collect::<Vec<_>>().await, [Event::CaughtUp]);
         assert_eq!(bus.subscribe().count().await, 0);
+    }
+
+    #[test]
+    fn the_newest_messages_are_remembered_though_nobody_listens() {
+        let account = |seed| AccountId::of_key(&[seed; 32]);
+        let conversation = ConversationId::between(account(1), account(2));
+        let message = |number: u8| MessageRef {
+            sender: account(2),
+            id: MessageId::from_slice(&[number; 16]).unwrap(),
+        };
+        let added = |number| Event::MessageAdded {
+            conversation,
+            message: message(number),
+        };
+        let bus = EventBus::new();
+        bus.emit(added(0));
+        assert!(bus.take_added().is_empty());
+        bus.remember_added(2);
+        bus.emit(Event::CaughtUp);
+        bus.emit_all([added(1), added(2), added(3)]);
+        let newest = [2, 3].map(|number| (conversation, message(number)));
+        assert_eq!(bus.take_added(), newest);
+        assert!(bus.take_added().is_empty());
     }
 
     #[tokio::test]

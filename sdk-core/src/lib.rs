@@ -47,7 +47,8 @@
 //!
 //! # What is not here yet
 //!
-//! Several devices of one account, profiles, presence beside typing, backup, sealed sender, push.
+//! Several devices of one account, profiles, presence beside typing, backup, sealed sender, telling the relay of a push
+//! token ([`process_push`] is what an app calls when it was woken, by whatever means).
 #![forbid(unsafe_code)]
 
 pub(crate) mod account;
@@ -74,10 +75,13 @@ pub(crate) mod random;
 pub(crate) mod store;
 
 pub use account::{Contact, ContactSafetyNumber, Contacts};
-pub use client::{Client, ConnectionState, Registration, Trouble, TroubleKind};
+pub use client::{
+    Client, ConnectionState, MAX_PUSHED, PushEnd, PushResult, PushedMessage, Registration, Trouble,
+    TroubleKind, process_push,
+};
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, FaultHook, FaultPoint, StoreThreads};
-pub use connection::{RelayUrl, RequestError, Transport};
+pub use config::{Config, FaultHook, FaultPoint, Processes, StoreThreads};
+pub use connection::{RelayUrl, RelayUrlError, RequestError, Transport};
 pub use content::{
     Activity, Attachment, AttachmentKind, Attachments, ContactCard, Content, ContentError,
     ConversationId, Emoji, LinkPreview, Location, MAX_ADDRESS_LEN, MAX_ATTACHMENTS,

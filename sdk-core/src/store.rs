@@ -62,6 +62,18 @@ struct Inner {
 }
 
 impl Store {
+    /// Whether there is a database. Blocks, and makes no file.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there was one.
+    pub(crate) fn is_there(path: &Path) -> Result<bool, StoreError> {
+        match has_content(path) {
+            true => Ok(true),
+            false if HighWater::peek(path)? > 0 => Err(StoreError::Missing),
+            false => Ok(false),
+        }
+    }
+
     /// Opens the database, or makes it. Blocks.
     pub(crate) fn open(
         path: &Path,
@@ -69,7 +81,7 @@ impl Store {
         threads: StoreThreads,
         fault_hook: Option<FaultHook>,
     ) -> Result<Self, StoreError> {
-        let exists = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+        let exists = has_content(path);
         let high_water = HighWater::open(path)?;
         let mark = high_water.read()?;
         if !exists && mark > 0 {
@@ -201,12 +213,24 @@ impl Store {
         work: impl FnOnce() -> Result<T, crate::Error> + Send + 'static,
     ) -> Result<T, crate::Error> {
         match self.0.threads {
-            StoreThreads::Background => tokio::task::spawn_blocking(work)
-                .await
-                .map_err(|_| StoreError::Interrupted)?,
+            // Boxed: a task's machinery is made once for each kind of answer, and not for each transaction.
+            StoreThreads::Background => on_a_thread(Box::new(work)).await,
             StoreThreads::Inline => work(),
         }
     }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: Box<dyn FnOnce() -> Result<T, crate::Error> + Send>,
+) -> Result<T, crate::Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StoreError::Interrupted)?
+}
+
+/// Whether there is a database, and not an empty file or none.
+fn has_content(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
 impl Inner {

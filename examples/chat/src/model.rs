@@ -305,17 +305,15 @@ pub(crate) enum ListUpdate {
 }
 
 impl ListUpdate {
-    /// `None` for a kind of change of a later version: the list is then to be read anew.
-    pub(crate) fn new(change: ListChange) -> Option<Self> {
-        Some(match change {
+    pub(crate) fn new(change: ListChange) -> Self {
+        match change {
             ListChange::Reset(entries) => {
                 Self::Reset(entries.into_iter().map(Entry::from).collect())
             }
             ListChange::Insert(at, entry) => Self::Insert(at, entry.into()),
             ListChange::Update(at, entry) => Self::Update(at, entry.into()),
             ListChange::Remove(at) => Self::Remove(at),
-            _ => return None,
-        })
+        }
     }
 }
 

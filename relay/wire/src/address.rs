@@ -4,6 +4,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid, Variant, Version};
 
 /// Hashed in front of the account key, so that an id is never mistaken for another kind of hash.
@@ -155,8 +156,42 @@ impl MessageId {
     }
 }
 
+/// As a UUID: 36 characters with hyphens, in lower case.
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+/// Reads what `Display` writes, and nothing else.
+///
+/// ```
+/// use hushpost_wire::MessageId;
+///
+/// let id = MessageId::from_slice(&[7; 16])?;
+/// assert_eq!(id.to_string(), "07070707-0707-0707-0707-070707070707");
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// # Ok::<_, hushpost_wire::InvalidAddress>(())
+/// ```
+impl core::str::FromStr for MessageId {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        // There are other ways to write a UUID: none of them, so that a text and an id stand for each other.
+        let hyphenated = text.len() == Hyphenated::LENGTH;
+        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        Uuid::try_parse(text)
+            .ok()
+            .filter(|_| hyphenated && !upper)
+            .map(|uuid| Self(uuid.into_bytes()))
+            .ok_or(InvalidAddress("message id"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -179,5 +214,44 @@ mod tests {
             assert!(DeviceId::new(number).is_err(), "{number}");
         }
         assert_eq!(DeviceId::new(127).map(DeviceId::get), Ok(127));
+    }
+
+    #[test]
+    fn a_text_that_is_not_exactly_a_message_id_is_refused() {
+        let text = MessageId([0xab; 16]).to_string();
+        assert_eq!(text.parse(), Ok(MessageId([0xab; 16])));
+        for bad in [
+            String::new(),
+            text.to_uppercase(),
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+            format!("urn:uuid:{text}"),
+            format!(" {text}"),
+            format!("{text}\n"),
+            text.replacen('a', "g", 1),
+            text.replacen("ab", "é", 1),
+            "-".repeat(36),
+            "é".repeat(18),
+        ] {
+            assert!(bad.parse::<MessageId>().is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            "no".parse::<MessageId>().unwrap_err().to_string(),
+            "not a valid message id"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_id_is_read_back(bytes in any::<[u8; 16]>()) {
+            prop_assert_eq!(MessageId(bytes).to_string().parse(), Ok(MessageId(bytes)));
+        }
+
+        #[test]
+        fn what_is_read_is_written_the_same(text in "[0-9a-fA-F-]{30,40}|.{0,50}") {
+            if let Ok(id) = text.parse::<MessageId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
     }
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use futures_util::stream::{self, Stream};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::account::LocalDevice;
 use crate::client::engine::Engine;
+use crate::client::lease::{self, Holder, Role};
 use crate::clock::Clock;
 use crate::config::{Config, StoreThreads};
 use crate::connection::{Link, RelayUrl, Transport};
@@ -74,8 +76,15 @@ pub(crate) struct Core {
     pub(crate) wake_receipts: Notify,
     pub(crate) wake_repair: Notify,
     pub(crate) wake_upkeep: Notify,
+    /// Another process may hold messages back.
+    pub(crate) wake_inbox: Notify,
+    /// Tells whoever waits for something to leave the outbox that it may have.
+    pub(crate) outbox_looked_at: Notify,
+    pub(crate) holder: Holder,
     pub(crate) housekeeping: Housekeeping,
     pub(crate) media: crate::media::Room,
+    /// The client was closed: whoever watches it is told no more.
+    pub(crate) closed: CancellationToken,
     pub(crate) engine: Mutex<Option<Engine>>,
     link: Mutex<Option<Link>>,
     /// When typing was last shown, and what.
@@ -84,10 +93,26 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) async fn open(config: Config) -> Result<Arc<Self>> {
+        let role = Role::of(config.processes);
+        Self::open_as(config, role).await
+    }
+
+    /// As [`open`](Self::open), for a client that makes way for the app, and makes no database.
+    pub(crate) async fn open_for_push(config: Config) -> Result<Arc<Self>> {
+        Self::open_as(config, Role::Push).await
+    }
+
+    async fn open_as(config: Config, role: Role) -> Result<Arc<Self>> {
         let media = crate::media::Room::new(&config);
+        let holder = Holder::new(role, &config.randomness)?;
         let (path, key) = (config.database, config.key);
         let (threads, hook) = (config.store_threads, config.fault_hook);
-        let open = move || Store::open(&path, &key, threads, hook);
+        let open = move || {
+            if role == Role::Push && !Store::is_there(&path)? {
+                return Err(Error::NotRegistered);
+            }
+            Ok(Store::open(&path, &key, threads, hook)?)
+        };
         let store = match threads {
             StoreThreads::Background => tokio::task::spawn_blocking(open)
                 .await
@@ -113,8 +138,12 @@ impl Core {
             wake_receipts: Notify::new(),
             wake_repair: Notify::new(),
             wake_upkeep: Notify::new(),
+            wake_inbox: Notify::new(),
+            outbox_looked_at: Notify::new(),
+            holder,
             housekeeping: Housekeeping::new(),
             media,
+            closed: CancellationToken::new(),
             engine: Mutex::new(None),
             link: Mutex::new(None),
             shown_activity: Mutex::new(BTreeMap::new()),
@@ -123,6 +152,7 @@ impl Core {
             core.set_up_anew(0).await?;
         }
         expiry::start(&core).await?;
+        lease::watch(&core).await?;
         Ok(core)
     }
 
@@ -216,10 +246,15 @@ impl Core {
     ) -> impl Stream<Item = ConnectionState> + Send + Unpin + use<> {
         let mut receiver = self.state.subscribe();
         receiver.mark_changed();
-        Box::pin(stream::unfold(receiver, |mut receiver| async {
-            receiver.changed().await.ok()?;
+        let watched = (receiver, self.closed.clone());
+        Box::pin(stream::unfold(watched, |(mut receiver, closed)| async {
+            tokio::select! {
+                biased;
+                changed = receiver.changed() => changed.ok()?,
+                () = closed.cancelled() => return None,
+            }
             let state = receiver.borrow_and_update().clone();
-            Some((state, receiver))
+            Some((state, (receiver, closed)))
         }))
     }
 }

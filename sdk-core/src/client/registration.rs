@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hushpost_wire::AccountId;
 
 use crate::account::LocalDevice;
-use crate::client::{Core, engine};
+use crate::client::{Core, begin, engine};
 use crate::connection::RequestError;
 use crate::{Error, Result};
 
@@ -65,10 +65,10 @@ pub(crate) async fn register(core: &Arc<Core>, registration: Registration) -> Re
         .write(move |tx| Ok(LocalDevice::create(tx, now_ms, &mut rng)?.account()))
         .await?;
     let was_connected = engine::stop(core).await;
-    let mut registered = engine::introduce(core, &registration).await;
+    let mut registered = begin::introduce(core, &registration).await;
     if matches!(registered, Err(Error::Relay(RequestError::Disconnected))) {
         // What an earlier call that was dropped had sent can reach the relay behind this connection, and end it.
-        registered = engine::introduce(core, &registration).await;
+        registered = begin::introduce(core, &registration).await;
     }
     if was_connected {
         engine::start(core);

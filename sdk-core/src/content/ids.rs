@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use hushpost_wire::AccountId;
+use hushpost_wire::{AccountId, MessageId};
 use uuid::Uuid;
 
 use crate::content::ContentError;
@@ -46,6 +46,25 @@ impl ConversationId {
 impl fmt::Display for ConversationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+/// Reads what `Display` writes, and nothing else.
+///
+/// ```
+/// use hushpost::{AccountId, ConversationId};
+///
+/// let id = ConversationId::between(AccountId::of_key(&[1; 32]), AccountId::of_key(&[2; 32]));
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// ```
+impl core::str::FromStr for ConversationId {
+    type Err = ContentError;
+
+    fn from_str(text: &str) -> Result<Self, ContentError> {
+        // Written as a message's id is.
+        text.parse::<MessageId>()
+            .map(|id| Self(*id.as_bytes()))
+            .map_err(|_| ContentError::Malformed("conversation id"))
     }
 }
 
@@ -94,5 +113,25 @@ mod tests {
         assert!(Sequence::new(1).is_ok() && Sequence::new(Sequence::MAX).is_ok());
         assert!(Sequence::new(Sequence::MAX + 1).is_err());
         assert!(Sequence::new(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_text_that_is_not_exactly_a_conversation_id_is_refused() {
+        let text = ConversationId([0xcd; 16]).to_string();
+        assert_eq!(text.parse(), Ok(ConversationId([0xcd; 16])));
+        for bad in [
+            String::new(),
+            text.to_uppercase(),
+            text.replace('-', ""),
+            format!("{text}0"),
+            text.replacen('c', "\0", 1),
+        ] {
+            let refused = bad.parse::<ConversationId>();
+            assert_eq!(
+                refused,
+                Err(ContentError::Malformed("conversation id")),
+                "{bad:?}"
+            );
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::event::{Event, MessageRef};
 use crate::group::{self, MessageReceipts};
 use crate::inbox::receipts;
 use crate::media::cache;
-use crate::message::{Cursor, FailureReason};
+use crate::message::{Cursor, FailureReason, Message};
 use crate::store::Transaction;
 use crate::store::columns::signed;
 use crate::{Error, Result};
@@ -69,6 +69,21 @@ impl Conversation {
             .read(move |db| list::summary(db, id))
             .await?;
         found.ok_or(Error::NotFound("conversation"))
+    }
+
+    /// A message of this conversation, as it is now; `None` if it is not shown here.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn message(&self, message: MessageRef) -> Result<Option<Message>> {
+        let id = self.id;
+        self.core
+            .store
+            .read(move |db| {
+                let found = history::one(db, message)?;
+                Ok(found.filter(|found| found.conversation == id))
+            })
+            .await
     }
 
     /// Sends a text, a place, a contact card or a poll. When this returns, the message is in the history and on the

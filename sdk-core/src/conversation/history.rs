@@ -1,9 +1,13 @@
 //! Paging through a conversation's history, both ways.
 
+use core::fmt;
+use core::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hushpost_wire::{AccountId, DeviceId};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
-use crate::Result;
 use crate::clock::Stamp;
 use crate::content::ConversationId;
 use crate::conversation::changes;
@@ -11,6 +15,7 @@ use crate::conversation::rows::{COLUMNS, read};
 use crate::event::MessageRef;
 use crate::message::{Cursor, Message};
 use crate::store::columns::signed;
+use crate::{Error, Result};
 
 /// Most messages in one page.
 pub const MAX_PAGE: usize = 500;
@@ -142,5 +147,100 @@ impl Cursor {
             device: DeviceId::new((*device).into()).ok()?,
             sequence: u64::from_be_bytes(*rest.first_chunk::<8>()?),
         })
+    }
+}
+
+/// Opaque: 44 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`, for an app that keeps a place as a text.
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.to_bytes()))
+    }
+}
+
+/// Reads what `Display` writes; [`Error::InvalidInput`] for anything else.
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        from_text(text)
+            .and_then(|bytes| Self::from_bytes(&bytes))
+            .ok_or(Error::InvalidInput("not a place in a history"))
+    }
+}
+
+/// The bytes of a base64url text that is exactly as long as they need.
+pub(crate) fn from_text<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // A bound on what is decoded at all.
+    if text.len() > N.saturating_mul(2) {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_no_place_is_refused() {
+        let cursor = Cursor {
+            stamp: Stamp::at(1_700_000_000_000),
+            sender: AccountId::of_key(&[1; 32]),
+            device: DeviceId::PRIMARY,
+            sequence: u64::MAX,
+        };
+        let text = cursor.to_string();
+        assert_eq!(text.len(), 44);
+        assert_eq!(text.parse::<Cursor>().unwrap(), cursor);
+        // The store takes every place, whatever number stands in it.
+        let db = Connection::open_in_memory().unwrap();
+        let kept = db.query_row("SELECT ?1", [signed(cursor.sequence)], |row| row.get(0));
+        assert_eq!(kept, Ok(i64::MAX));
+        let with = |change: fn(&mut [u8; 33])| {
+            let mut bytes = cursor.to_bytes();
+            change(&mut bytes);
+            URL_SAFE_NO_PAD.encode(bytes)
+        };
+        for bad in [
+            String::new(),
+            text.split_at(43).0.to_owned(),
+            format!("{text}A"),
+            format!("{text}="),
+            text.replacen('A', "+", 1),
+            "é".repeat(22),
+            "A".repeat(100_000),
+            // A stamp above 2^63, another kind of UUID, devices 0 and 128.
+            with(|bytes| bytes[0] = 0x80),
+            with(|bytes| bytes[14] = 0x40),
+            with(|bytes| bytes[24] = 0),
+            with(|bytes| bytes[24] = 128),
+        ] {
+            let refused = bad.parse::<Cursor>();
+            assert!(matches!(refused, Err(Error::InvalidInput(_))), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_is_read_back(
+            stamp in 0..1u64 << 63, key in any::<[u8; 32]>(), device in 1..=127u32, sequence in any::<u64>(),
+        ) {
+            let cursor = Cursor {
+                stamp: Stamp::from_bits(stamp),
+                sender: AccountId::of_key(&key),
+                device: DeviceId::new(device).unwrap(),
+                sequence,
+            };
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
+        }
+
+        #[test]
+        fn what_is_read_is_written_the_same(text in "[A-Za-z0-9_-]{40,48}|.{0,60}") {
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert_eq!(cursor.to_string(), text);
+            }
+        }
     }
 }

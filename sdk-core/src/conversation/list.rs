@@ -73,7 +73,6 @@ impl core::fmt::Debug for ConversationSummary {
 
 /// A change of an observed list. Applied one after the other they keep the app's copy equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ListChange {
     /// The whole list: first of all, and whenever changes were missed.
     Reset(Vec<ConversationSummary>),

@@ -1,17 +1,23 @@
 //! The files of a conversation, listed without reading its messages: an index that is filled when a message is
 //! stored. Triggers of the schema move and delete its rows with the message's.
 
+use core::fmt;
+use core::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rusqlite::Connection;
 
-use crate::Result;
 use crate::clock::Stamp;
 use crate::content::{Attachment, AttachmentKind, Content, ConversationId};
+use crate::conversation::history::from_text;
 use crate::conversation::rows::{COLUMNS, NewMessage, read};
 use crate::event::MessageRef;
 use crate::media::{blob_name, upload_sent};
 use crate::message::Cursor;
 use crate::store::Transaction;
 use crate::store::columns::signed;
+use crate::{Error, Result};
 
 /// Part of a conversation's files, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +151,77 @@ impl MediaCursor {
                 sequence: 0,
             },
             position: 0,
+        }
+    }
+}
+
+/// Opaque: 50 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`, for an app that keeps a place as a text.
+impl fmt::Display for MediaCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [&self.message.to_bytes()[..], &self.position.to_be_bytes()].concat();
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// Reads what `Display` writes; [`Error::InvalidInput`] for anything else.
+impl FromStr for MediaCursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let bytes = from_text::<37>(text)?;
+            let (message, position) = bytes.split_first_chunk::<33>()?;
+            Some(Self {
+                message: Cursor::from_bytes(message)?,
+                position: u32::from_be_bytes(*position.first_chunk::<4>()?),
+            })
+        };
+        read().ok_or(Error::InvalidInput("not a place among files"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hushpost_wire::{AccountId, DeviceId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place(position: u32) -> MediaCursor {
+        MediaCursor {
+            message: Cursor {
+                stamp: Stamp::at(1_700_000_000_000),
+                sender: AccountId::of_key(&[1; 32]),
+                device: DeviceId::PRIMARY,
+                sequence: 7,
+            },
+            position,
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_place_among_files_is_refused() {
+        let text = place(3).to_string();
+        assert_eq!(text.len(), 50);
+        for bad in [
+            String::new(),
+            text.split_at(49).0.to_owned(),
+            format!("{text}A"),
+            place(3).message.to_string(),
+            // The same bytes, with bits set that mean nothing.
+            format!("{}x", text.split_at(49).0),
+            "A".repeat(50),
+        ] {
+            let refused = bad.parse::<MediaCursor>();
+            assert!(matches!(refused, Err(Error::InvalidInput(_))), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_among_files_is_read_back(position in any::<u32>()) {
+            let place = place(position);
+            prop_assert_eq!(place.to_string().parse::<MediaCursor>().unwrap(), place);
         }
     }
 }

@@ -237,23 +237,32 @@ fn add(ranges: &mut Vec<SequenceRange>, place: (DeviceId, ChainId, Sequence)) {
     });
 }
 
+/// Whether any are owed.
+pub(crate) fn are_due(db: &Connection) -> Result<bool> {
+    let mut query = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM receipt_due)")?;
+    Ok(query.query_row([], |row| row.get(0))?)
+}
+
+/// Sends what is owed.
+pub(crate) async fn send_due(core: &Arc<Core>) -> Result<()> {
+    let now_ms = core.corrected_now().await.unwrap_or_default();
+    let rng = core.rng.clone();
+    let told = Arc::clone(core);
+    let then = move |any: bool| {
+        if any {
+            told.wake_outbox.notify_one();
+        }
+    };
+    core.store
+        .write_then(move |tx| flush(tx, now_ms, &rng), then)
+        .await
+}
+
 /// Sends what is owed, a moment after it is.
 pub(crate) async fn run(core: Arc<Core>) {
     loop {
-        let now_ms = core.corrected_now().await.unwrap_or_default();
-        let rng = core.rng.clone();
-        let told = Arc::clone(&core);
-        let then = move |any: bool| {
-            if any {
-                told.wake_outbox.notify_one();
-            }
-        };
-        let flushed = core
-            .store
-            .write_then(move |tx| flush(tx, now_ms, &rng), then);
-        match flushed.await {
-            Ok(()) => {}
-            Err(error) => tracing::warn!(code = error.code(), "receipts could not be queued"),
+        if let Err(error) = send_due(&core).await {
+            tracing::warn!(code = error.code(), "receipts could not be queued");
         }
         core.wake_receipts.notified().await;
         tokio::time::sleep(core.settings.receipt_delay).await;

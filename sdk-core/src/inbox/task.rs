@@ -38,7 +38,8 @@ pub(crate) async fn run(core: Arc<Core>, link: Link, pushes: Pushes) {
 }
 
 async fn receive(core: &Arc<Core>, mut pushes: Pushes, stored: &watch::Sender<u64>) {
-    let mut held = Held::new(core).await;
+    let mut held = Held(BTreeMap::new());
+    held.find(core).await;
     loop {
         tokio::select! {
             // What is shown late already goes first.
@@ -49,6 +50,7 @@ async fn receive(core: &Arc<Core>, mut pushes: Pushes, stored: &watch::Sender<u6
                     return;
                 }
             }
+            () = core.wake_inbox.notified() => held.find(core).await,
             push = pushes.next() => {
                 let Some(push) = push else { return };
                 if let Err(error) = take(core, stored, push, &mut held).await {
@@ -93,14 +95,10 @@ async fn acknowledge(link: &Link, mut due: watch::Receiver<u64>) -> Never {
 struct Held(BTreeMap<ChainKey, Instant>);
 
 impl Held {
-    async fn new(core: &Core) -> Self {
-        let chains = core
-            .store
-            .read(posts::chains_holding)
-            .await
-            .unwrap_or_default();
-        let until = Self::until(core);
-        Self(chains.into_iter().map(|key| (key, until)).collect())
+    /// Adds what was held back before, or by another process.
+    async fn find(&mut self, core: &Core) {
+        let chains = core.store.read(posts::chains_holding).await;
+        self.add(core, chains.unwrap_or_default());
     }
 
     fn until(core: &Core) -> Instant {

@@ -10,7 +10,10 @@
 //! Must never: encrypt other bytes under a key that was used, or believe the relay about how much it has before the
 //! number was compared with what there is.
 
+mod id;
 pub(super) mod rows;
+
+pub use id::UploadId;
 
 use core::fmt;
 use std::io::{self, SeekFrom};
@@ -49,10 +52,6 @@ const PIECE: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Announced anew, because the relay lost it, at most so often in one go.
 const MAX_ANNOUNCEMENTS: u32 = 4;
-
-/// An upload that is not finished, for resuming it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UploadId(pub(super) i64);
 
 /// What is known of an upload that is part of no message yet.
 #[derive(Clone, PartialEq, Eq)]

@@ -37,6 +37,7 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_s
 #[derive(Default)]
 pub(super) struct Waits(BTreeMap<AccountId, Wait>);
 
+#[derive(Clone, Copy)]
 struct Wait {
     /// `None`: until something changes.
     until: Option<Instant>,
@@ -50,20 +51,33 @@ impl Waits {
             .is_some_and(|wait| wait.until.is_none_or(|until| until > now))
     }
 
-    /// Holds some recipients, all until the same moment.
+    /// Holds some recipients, all until the same moment. Frames of one pass that are all in vain count as one try.
     pub(super) fn hold(&mut self, accounts: &[AccountId], at_least: Option<Duration>, core: &Core) {
-        if accounts.is_empty() {
-            return;
-        }
-        let times = accounts.iter().filter_map(|account| self.0.get(account));
-        let times = times.map(|wait| wait.times).max().unwrap_or(0);
-        let ceiling = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
         let jitter = core.rng.clone().try_next_u32().unwrap_or(u32::MAX);
-        let delay = ceiling.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
-        let until = Instant::now().checked_add(delay.max(at_least.unwrap_or_default()));
-        let times = times.saturating_add(1);
+        self.hold_jittered(accounts, at_least.unwrap_or_default(), jitter);
+    }
+
+    fn hold_jittered(&mut self, accounts: &[AccountId], at_least: Duration, jitter: u32) {
+        let now = Instant::now();
+        let known = || accounts.iter().filter_map(|account| self.0.get(account));
+        let held = known().filter(|wait| wait.until.is_some_and(|until| until > now));
+        let least = now.checked_add(at_least);
+        let wait = if let Some(held) = held.max_by_key(|wait| wait.until) {
+            Wait {
+                until: held.until.max(least),
+                times: held.times,
+            }
+        } else {
+            let times = known().map(|wait| wait.times).max().unwrap_or(0);
+            let ceiling = WAIT.0.saturating_mul(1 << times.min(6)).min(WAIT.1);
+            let delay = ceiling.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
+            Wait {
+                until: now.checked_add(delay).max(least),
+                times: times.saturating_add(1),
+            }
+        };
         for account in accounts {
-            self.0.insert(*account, Wait { until, times });
+            self.0.insert(*account, wait);
         }
     }
 
@@ -106,6 +120,7 @@ pub(crate) async fn run(core: Arc<Core>, link: Link) {
                 false
             }
         };
+        core.outbox_looked_at.notify_waiters();
         if link.is_closed() {
             return;
         }
@@ -302,4 +317,34 @@ async fn refresh_lists(core: &Arc<Core>, link: &Link) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_in_vain_is_one_try_however_many_frames_it_had() {
+        let account = |seed| AccountId::of_key(&[seed; 32]);
+        let (alice, bob) = (account(1), account(2));
+        let mut waits = Waits::default();
+        let start = Instant::now();
+        for _ in 0..32 {
+            waits.hold_jittered(&[alice], Duration::ZERO, u32::MAX);
+        }
+        // Bob's went together with hers, and comes again with hers.
+        waits.hold_jittered(&[alice, bob], Duration::ZERO, u32::MAX);
+        assert!(waits.holds(alice, start) && waits.holds(bob, start));
+        let first = start + WAIT.0;
+        assert!(!waits.holds(alice, first) && !waits.holds(bob, first));
+
+        tokio::time::advance(WAIT.0).await;
+        waits.hold_jittered(&[alice], Duration::ZERO, u32::MAX);
+        assert!(waits.holds(alice, first + WAIT.0));
+        assert!(!waits.holds(alice, first + 2 * WAIT.0));
+
+        // What the relay asks for counts, whatever came before.
+        waits.hold_jittered(&[alice], Duration::from_secs(60), u32::MAX);
+        assert!(waits.holds(alice, first + Duration::from_secs(59)));
+    }
 }

@@ -32,6 +32,15 @@ impl HighWater {
         Ok(Self(Mutex::new(file)))
     }
 
+    /// The mark, without making a file; 0 if there is none.
+    pub(crate) fn peek(database: &Path) -> io::Result<u64> {
+        match File::open(durable::beside(database, ".mark")) {
+            Ok(file) => Self(Mutex::new(file)).read(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The mark; 0 if nothing was ever written.
     pub(crate) fn read(&self) -> io::Result<u64> {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,9 +70,12 @@ mod tests {
     fn the_mark_survives_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
+        assert_eq!(HighWater::peek(&database).unwrap(), 0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let mark = HighWater::open(&database).unwrap();
         assert_eq!(mark.read().unwrap(), 0);
         mark.raise(7).unwrap();
+        assert_eq!(HighWater::peek(&database).unwrap(), 7);
         assert_eq!(HighWater::open(&database).unwrap().read().unwrap(), 7);
     }
 }

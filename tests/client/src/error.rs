@@ -29,6 +29,9 @@ pub enum TestError {
     /// A crew of nobody.
     #[error("there are no people in the crew")]
     Nobody,
+    /// A [`Stage`](crate::Stage) cannot do that.
+    #[error("{0}")]
+    Stage(&'static str),
     /// The text is none.
     #[error(transparent)]
     Content(#[from] hushpost::ContentError),

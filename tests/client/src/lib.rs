@@ -18,16 +18,19 @@
 //! ```
 
 mod crew;
+mod echo;
 mod error;
 mod pair;
 mod person;
 pub mod script;
+mod stage;
 mod verdict;
 
 pub use crew::Crew;
 pub use error::TestError;
 pub use pair::Pair;
 pub use person::{Person, PersonOptions, text};
+pub use stage::Stage;
 pub use verdict::{EventLog, KeyUse, Verdict};
 
 use std::time::Duration;

@@ -92,6 +92,14 @@ impl Person {
         self.folder.path().join("hushpost.db")
     }
 
+    /// How this person's client is set up: for another one on the same database.
+    ///
+    /// # Errors
+    /// [`TestError`].
+    pub fn config(&self) -> Result<Config, TestError> {
+        config(self.folder.path(), self.relay, self.options)
+    }
+
     /// Closes the client, and opens it again, offline.
     ///
     /// # Errors
@@ -299,11 +307,15 @@ async fn open(
     relay: SocketAddr,
     options: PersonOptions,
 ) -> Result<Client, TestError> {
+    Ok(Client::open(config(folder, relay, options)?).await?)
+}
+
+fn config(folder: &Path, relay: SocketAddr, options: PersonOptions) -> Result<Config, TestError> {
     let url = format!("ws://{relay}")
         .parse::<RelayUrl>()?
         .with_relay_name(hushpost_harness::RELAY_NAME)?;
     let config = Config::new(folder.join("hushpost.db"), DatabaseKey::new(KEY), url);
-    Ok(Client::open((options.configure)(config)).await?)
+    Ok((options.configure)(config))
 }
 
 pub(crate) fn body(message: &Message) -> Option<String> {

@@ -90,7 +90,7 @@ async fn lists(
                     Err(_) => return,
                 },
                 change = changes.next() => {
-                    let Some(change) = change.and_then(ListUpdate::new) else {
+                    let Some(change) = change.map(ListUpdate::new) else {
                         sleep(REST).await;
                         break;
                     };

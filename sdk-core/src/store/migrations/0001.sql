@@ -28,6 +28,14 @@ CREATE TABLE local_device (
     replay_guard BLOB NOT NULL
 ) STRICT;
 
+-- Which process is connected, where several share this file: at most one row. Only saves work that is done twice.
+CREATE TABLE connected_process (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    process BLOB NOT NULL,                  -- 16 random bytes, new for each opened client
+    app INTEGER NOT NULL,                   -- 1 has precedence, 0 makes way
+    until_ms INTEGER NOT NULL               -- by this device's clock
+) STRICT;
+
 CREATE TABLE pre_key (
     kind INTEGER NOT NULL,                  -- 1 one-time, 2 signed, 3 one-time KEM, 4 last-resort KEM
     id INTEGER NOT NULL,
