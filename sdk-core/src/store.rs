@@ -159,16 +159,14 @@ impl Store {
         let inner = Arc::clone(&self.0);
         let mut guard = self.reader().await?;
         self.run(move || {
-            if guard.is_none() {
-                *guard = Some(connection::open_reader(&inner.path, &inner.key)?);
-            }
-            let reader = guard.as_mut().ok_or(StoreError::Closed)?;
-            // Several queries of one reading see one state.
-            let view = reader.transaction().map_err(StoreError::from)?;
-            let read = work(&view);
-            // Whatever came of it: a damaged page may have passed for content.
-            connection::check_pages(&view)?;
-            read
+            let (mut work, mut done) = (Some(work), None);
+            inner.look(&mut guard, &mut |db| {
+                if let Some(work) = work.take() {
+                    done = Some(work(db)?);
+                }
+                Ok(())
+            })?;
+            Ok(done.ok_or(StoreError::Interrupted)?)
         })
         .await
     }
@@ -239,13 +237,29 @@ impl Inner {
         connection: &mut Connection,
         work: impl FnOnce(&mut Transaction<'_>) -> Result<T, crate::Error>,
     ) -> Result<T, crate::Error> {
+        let (mut work, mut done) = (Some(work), None);
+        self.commit(connection, &mut |transaction| {
+            if let Some(work) = work.take() {
+                done = Some(work(transaction)?);
+            }
+            Ok(())
+        })?;
+        Ok(done.ok_or(StoreError::Interrupted)?)
+    }
+
+    /// What is the same for every transaction, once in the binary.
+    fn commit(
+        &self,
+        connection: &mut Connection,
+        work: &mut dyn FnMut(&mut Transaction<'_>) -> Result<(), crate::Error>,
+    ) -> Result<(), crate::Error> {
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
         let mut transaction = Transaction::new(transaction);
         let result = work(&mut transaction);
         connection::check_pages(&transaction)?;
-        let result = result?;
+        result?;
         let steps = transaction.count_step()?;
         self.at(FaultPoint::BeforeCommit);
         transaction.commit()?;
@@ -256,7 +270,24 @@ impl Inner {
             // The commit stands. The next step raises the mark again.
             tracing::warn!(kind = %error.kind(), "the high-water mark was not written");
         }
-        Ok(result)
+        Ok(())
+    }
+
+    fn look(
+        &self,
+        reader: &mut Option<Connection>,
+        work: &mut dyn FnMut(&Connection) -> Result<(), crate::Error>,
+    ) -> Result<(), crate::Error> {
+        if reader.is_none() {
+            *reader = Some(connection::open_reader(&self.path, &self.key)?);
+        }
+        let reader = reader.as_mut().ok_or(StoreError::Closed)?;
+        // Several queries of one reading see one state.
+        let view = reader.transaction().map_err(StoreError::from)?;
+        let read = work(&view);
+        // Whatever came of it: a damaged page may have passed for content.
+        connection::check_pages(&view)?;
+        read
     }
 
     fn at(&self, point: FaultPoint) {

@@ -135,8 +135,8 @@ impl ConversationList {
             .await
     }
 
-    /// The list and all its changes, for as long as the stream is read. A change that cannot be read from the
-    /// database ends the stream.
+    /// The list and all its changes, for as long as the stream is read, on a Tokio runtime. A change that cannot be
+    /// read from the database ends the stream.
     pub fn observe(&self, archived: bool) -> impl Stream<Item = ListChange> + Send + Unpin + use<> {
         let observer = Observer {
             core: Arc::clone(&self.0),
@@ -183,17 +183,13 @@ impl Observer {
 
     async fn reset(&mut self) -> Option<ListChange> {
         let archived = self.archived;
-        let read = self
-            .core
-            .store
-            .read(move |db| page(db, archived, 0, MAX_LISTED));
-        let list = read.await.ok()?;
+        let list = read_apart(&self.core, move |db| page(db, archived, 0, MAX_LISTED)).await?;
         self.known = Some(list.iter().map(|entry| (entry.order, entry.id)).collect());
         Some(ListChange::Reset(list))
     }
 
     async fn look(&mut self, id: ConversationId) -> Option<()> {
-        let read = self.core.store.read(move |db| listed(db, id)).await.ok()?;
+        let read = read_apart(&self.core, move |db| listed(db, id)).await?;
         let entry = read.filter(|entry| entry.archived == self.archived);
         let known = self.known.as_mut()?;
         let before = known.iter().position(|(_, known)| *known == id);
@@ -221,6 +217,17 @@ impl Observer {
         }
         Some(())
     }
+}
+
+/// Reads as a task of its own: whoever stops asking for changes in the middle of this keeps no place among those who wait
+/// for a reader, and holds nobody up.
+async fn read_apart<T: Send + 'static>(
+    core: &Arc<Core>,
+    work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+) -> Option<T> {
+    let core = Arc::clone(core);
+    let read = tokio::spawn(async move { core.store.read(work).await });
+    read.await.ok()?.ok()
 }
 
 const COLUMNS: &str =
@@ -323,5 +330,37 @@ impl ConversationSummary {
             .as_ref()
             .map(|message| message.content.preview())
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::{Client, Config, DatabaseKey};
+
+    #[tokio::test]
+    async fn lists_that_nobody_goes_on_reading_hold_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let relay = "ws://127.0.0.1:9".parse().unwrap();
+        let config = Config::new(folder.path().join("db"), DatabaseKey::new([7; 32]), relay);
+        let client = Client::open(config).await.unwrap();
+        let mut lists: Vec<_> = (0..12)
+            .map(|_| client.conversations().observe(false))
+            .collect();
+        for list in &mut lists {
+            // Asked once, in the middle of its reading, and left.
+            assert_eq!(list.next().now_or_never(), None);
+        }
+        let all = client.conversations();
+        for _ in 0..4 {
+            let unread = tokio::time::timeout(Duration::from_secs(30), all.unread()).await;
+            assert_eq!(unread.unwrap().unwrap(), 0);
+        }
+        assert_eq!(lists[0].next().await, Some(ListChange::Reset(Vec::new())));
+        client.close().await;
     }
 }
