@@ -29,6 +29,7 @@ pub use error::StoreError;
 pub use key::{DATABASE_KEY_LEN, DatabaseKey};
 pub(crate) use transaction::Transaction;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,6 +82,10 @@ impl Store {
         threads: StoreThreads,
         fault_hook: Option<FaultHook>,
     ) -> Result<Self, StoreError> {
+        if std::fs::metadata(path).is_ok_and(|file| !file.is_file()) {
+            // A folder, a device, a pipe: nothing is to be made beside it.
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
         let exists = has_content(path);
         let high_water = HighWater::open(path)?;
         let mark = high_water.read()?;

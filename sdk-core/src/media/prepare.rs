@@ -159,11 +159,12 @@ pub(super) fn prepare(
     let (mut file, bytes);
     let (len, mut shown, reader): (u64, Shown, &mut dyn Read) = match source {
         Source::Path(path) => {
-            file = File::open(&path)?;
-            let metadata = file.metadata()?;
-            if !metadata.is_file() {
+            // Looked at before it is opened: opening a pipe waits for whoever writes into it, for ever.
+            if !fs::metadata(&path)?.is_file() {
                 return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
             }
+            file = File::open(&path)?;
+            let metadata = file.metadata()?;
             let shown = named(options.shown, &path);
             if let Some(encoded) = picture_in(&mut file, metadata.len(), &shown)? {
                 let (made, shown) = anew(encoded, options.pictures, shown)?;

@@ -175,3 +175,12 @@ async fn two_processes_share_one_file() {
     }
     assert_eq!(count(&stores[0]).await.unwrap(), 200);
 }
+
+#[test]
+fn what_is_no_file_is_refused_and_nothing_is_made_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a folder");
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(open(&path, 1), Err(StoreError::Io(_))));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -1,0 +1,1 @@
+"""The generated code, its types and the library, side by side. They come with a build; see `setup.py`."""
