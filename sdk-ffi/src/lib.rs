@@ -5,10 +5,10 @@
 //!            └─▶ generated code ─▶ this crate: annotations and conversions ─▶ hushpost
 //! ```
 //!
-//! - **One runtime of our own** ([`runtime`]). Every asynchronous call is a task there: an app that stops waiting for
+//! - **One runtime of our own** (`runtime`). Every asynchronous call is a task there: an app that stops waiting for
 //!   one loses the answer, and nothing else.
-//! - **Streams are pulled** ([`feed`]): the app asks for the next few; nothing is pushed into it, so a slow app is
-//!   never flooded, and none of its code runs on our threads. (Log lines are the one exception: [`log_sink`].)
+//! - **Streams are pulled** (`feed`): the app asks for the next few; nothing is pushed into it, so a slow app is
+//!   never flooded, and none of its code runs on our threads. (Log lines are the one exception: [`LogSink`].)
 //! - **Every call can fail as a value** ([`HushpostError`]): a panic here reaches the app as an error as well, and
 //!   never ends its process.
 //! - **Handles are opaque, calls are coarse**: pages of records, not an object an item; files by path.
