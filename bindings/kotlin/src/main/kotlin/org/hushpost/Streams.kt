@@ -54,8 +54,7 @@ fun ListChange.applyTo(list: MutableList<ConversationSummary>) {
 
 /**
  * Most events that are taken at once: enough to cross the bridge seldom, few enough to wait in the SDK and not here. Of
- * the other streams one item is taken at a time: to look for another, the SDK would begin to make it, and hold what it
- * needs for that until it is asked again.
+ * the other streams one item is taken at a time, so that a slow collector gets the newest.
  */
 private const val BATCH = 64u
 
