@@ -2,7 +2,7 @@
 //
 // The lists are kept by hand. What takes no argument is called too, on a client that is not registered and on one that
 // was shut down. Not here, because generated code stops the process for it: a `TimeInterval` that is negative or no number
-// (`TimeInterval(_: Duration)` makes neither), and printing a record with a garbage id.
+// (`TimeInterval(_: Duration)` makes neither).
 
 import Foundation
 import Hushpost
@@ -48,6 +48,19 @@ final class GarbageTests: XCTestCase {
                 let message = MessageRef(sender: text, id: text)
                 await tryAll(of: aConversation(conversation, text, message))
                 await tryAll(of: aGroup(group, text))
+            }
+        }
+    }
+
+    func testARecordWithGarbageForAnIdIsPrinted() {
+        for text in texts {
+            let message = MessageRef(sender: text, id: text)
+            let reply = Reply(to: message, excerpt: "the secret")
+            let mention = Mention(account: text, range: TextRange(start: 9, end: 2))
+            let said = Text(body: "the secret", replyTo: reply, mentions: [mention], linkPreview: nil)
+            let card = ContactCard(name: "the secret", account: text, phoneNumbers: [], emailAddresses: [])
+            for printed in ["\(said)", "\(reply)", "\(Content.text(text: said))", "\(card)"] {
+                XCTAssertFalse(printed.contains("the secret"), printed)
             }
         }
     }

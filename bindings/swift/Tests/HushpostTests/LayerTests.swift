@@ -221,7 +221,6 @@ final class LayerTests: XCTestCase {
 
     func testNoPrintedFormTellsASecretOrAText() throws {
         let secret = "correct horse"
-        // Ids that are ids: the generated code stops the process for others in a record that is printed.
         let id = "00000000-0000-8000-8000-000000000001"
         let text = Text(
             body: secret, replyTo: Reply(to: MessageRef(sender: id, id: id), excerpt: secret),
