@@ -80,6 +80,42 @@ impl<T> core::fmt::Debug for Feed<T> {
     }
 }
 
+/// Exports a subscription to one kind of item: `UniFFI` knows no generic types.
+macro_rules! exported_feed {
+    ($(#[$doc:meta])* $name:ident of $item:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, uniffi::Object)]
+        pub struct $name($crate::feed::Feed<$item>);
+
+        impl $name {
+            pub(crate) fn new(stream: futures_util::stream::BoxStream<'static, $item>) -> Self {
+                Self($crate::feed::Feed::new(stream))
+            }
+        }
+
+        #[uniffi::export]
+        impl $name {
+            /// Waits for at least one, and gives at most so many (1 to 256), in order. Empty once the subscription has
+            /// ended. One caller at a time.
+            ///
+            /// # Errors
+            /// None but `Internal`.
+            pub async fn next(&self, at_most: u32) -> Result<Vec<$item>> {
+                self.0.next(at_most).await
+            }
+
+            /// Ends the subscription from anywhere; whoever waits gets an empty answer.
+            ///
+            /// # Errors
+            /// None today.
+            pub fn cancel_handle(&self) -> Result<std::sync::Arc<CancelHandle>> {
+                Ok(self.0.cancel_handle().into())
+            }
+        }
+    };
+}
+pub(crate) use exported_feed;
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

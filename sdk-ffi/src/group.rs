@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conversation::count;
 use crate::ids::{AccountId, ConversationId, accounts, read_accounts};
 use crate::{Conversation, GroupInfo, GroupSettings, InviteLink, Result, runtime};
 
@@ -67,8 +68,8 @@ impl Group {
     /// `NotAllowed` unless both are members; as `add`.
     pub async fn share_history(&self, with: AccountId, messages: u32) -> Result<u32> {
         let (group, with) = (self.0.clone(), with.read()?);
-        let messages = usize::try_from(messages).unwrap_or(usize::MAX);
-        let told = runtime::run(async move { group.share_history(with, messages).await }).await?;
+        let told =
+            runtime::run(async move { group.share_history(with, count(messages)).await }).await?;
         Ok(u32::try_from(told).unwrap_or(u32::MAX))
     }
 
